@@ -1,0 +1,1 @@
+"""Bytes: drives, containers and images, read by position and never written to."""

@@ -1,0 +1,1 @@
+"""What people read of a case: one read-only model, rendered."""
