@@ -26,13 +26,13 @@ class Stream(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One object of one volume. A field that the medium does not record is None.
+    r"""One object of one volume. A field that the medium does not record is None.
 
-    `ordinal` counts entries of the volume from 0; `parent` is the ordinal of its directory, None
-    for those in the root. The root directory itself is part of the Volume. `path` begins with "/"; `name` and `path` are printable-safe in this one
-    sense only: bytes that cannot be text, NUL, and "/" inside a name stand as `\\xNN`, lone surrogates
-    as `\\uNNNN`, and then `name_raw` holds the recorded bytes. They may still hold newlines, terminal
-    escapes or markup: whoever shows them escapes them.
+    `ordinal` counts entries of the volume from 0; `parent` is the ordinal of its directory, None for
+    those in the root. The root directory itself is part of the Volume. `path` begins with "/".
+    In `name` and `path`, bytes that cannot be text, NUL, and "/" inside a name stand as `\xNN`, lone
+    surrogates as `\uNNNN`, and then `name_raw` holds the recorded bytes. They may still hold
+    newlines, terminal escapes or markup: whoever shows them escapes them.
     """
 
     volume: int
