@@ -13,16 +13,26 @@ RAW_SECTOR_BYTES = 2352
 """A whole CD sector without sub-channel (ECMA-130 §14)."""
 
 
+HOLE = -1
+"""The `start_lba` of a piece that is not on the disc and reads as zeros (sparse, unrecorded extents)."""
+
+
 class Extent(NamedTuple):
-    """A piece of a stream's content: where it starts on the disc, and how many bytes of it count."""
+    """A piece of a stream's content: where it starts on the disc, and how many bytes of it count.
+
+    `offset_bytes` is where in its first sector the piece begins: 0 but for content that does not
+    start on a sector (512-byte blocks, data embedded in a structure). `start_lba` is HOLE for a piece
+    of zeros that the disc does not hold.
+    """
 
     start_lba: int
     length_bytes: int
+    offset_bytes: int = 0
 
     @property
     def length_sectors(self) -> int:
-        """Sectors touched, the last one perhaps in part."""
-        return -(-self.length_bytes // SECTOR_BYTES)
+        """Sectors touched, the first and last perhaps in part; 0 for a hole."""
+        return 0 if self.start_lba == HOLE else sectors(self.offset_bytes + self.length_bytes)
 
 
 class SectorRange(NamedTuple):
