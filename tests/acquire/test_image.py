@@ -1,0 +1,37 @@
+"""An image in memory answers as the protocol says, also at its ends."""
+
+from acquire.geometry import SectorRange
+from acquire.image import Image, MemoryImage
+from acquire.toc import TrackMode
+
+
+def test_reads_are_whole_sectors_but_for_a_short_last_one():
+    """2.5 sectors: three can be asked for, the third is short, past the end is empty."""
+    data = bytes(range(256)) * 20  # 5120 bytes
+    with MemoryImage(data) as image:
+        assert isinstance(image, Image)
+        assert (image.size_bytes, image.sector_count) == (5120, 3)
+        assert image.read(0, 3) == data
+        assert image.read(2) == data[4096:]
+        assert image.read(3) == b""
+        assert image.read(1, 100) == data[2048:]
+
+
+def test_impossible_addresses_read_as_nothing():
+    """Addresses that come from damaged structures never raise."""
+    image = MemoryImage(bytes(4096))
+    assert image.read(-1) == b""
+    assert image.read(0, 0) == b""
+    assert image.read(0, -5) == b""
+    assert image.read(1 << 40, 1 << 40) == b""
+
+
+def test_a_plain_image_has_one_track_that_is_not_recorded():
+    """No table of contents is invented: the one track spans the image and says it is not recorded."""
+    image = MemoryImage(bytes(2048 * 7), unread=(SectorRange(3, 2),))
+    (session,) = image.disc.sessions
+    (track,) = session.tracks
+    assert not image.disc.recorded
+    assert (session.number, session.start_lba, session.length_sectors) == (1, 0, 7)
+    assert (track.number, track.mode, track.length_sectors) == (1, TrackMode.DATA, 7)
+    assert image.unread() == (SectorRange(3, 2),)
