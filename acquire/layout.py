@@ -25,7 +25,7 @@ class _Both(NamedTuple):
     width: int
 
 
-class _Raw(NamedTuple):
+class RawBytes(NamedTuple):
     """Marks a field of raw bytes."""
 
     width: int
@@ -42,14 +42,14 @@ Big64 = Annotated[int, ">Q"]
 Both16 = Annotated[int, _Both("H", 2)]
 Both32 = Annotated[int, _Both("I", 4)]
 
-Bytes4 = Annotated[bytes, _Raw(4)]
-Bytes5 = Annotated[bytes, _Raw(5)]
-Bytes7 = Annotated[bytes, _Raw(7)]
-Bytes16 = Annotated[bytes, _Raw(16)]
-Bytes17 = Annotated[bytes, _Raw(17)]
-Bytes32 = Annotated[bytes, _Raw(32)]
-Bytes37 = Annotated[bytes, _Raw(37)]
-Bytes128 = Annotated[bytes, _Raw(128)]
+Bytes4 = Annotated[bytes, RawBytes(4)]
+Bytes5 = Annotated[bytes, RawBytes(5)]
+Bytes7 = Annotated[bytes, RawBytes(7)]
+Bytes16 = Annotated[bytes, RawBytes(16)]
+Bytes17 = Annotated[bytes, RawBytes(17)]
+Bytes32 = Annotated[bytes, RawBytes(32)]
+Bytes37 = Annotated[bytes, RawBytes(37)]
+Bytes128 = Annotated[bytes, RawBytes(128)]
 
 Structure = TypeVar("Structure", bound=tuple[Any, ...])
 
@@ -85,7 +85,7 @@ class Layout(Generic[Structure]):
                 self._both.append((name, offset, mark.width))
                 offset += 2 * mark.width
                 code_order = "<"
-            elif isinstance(mark, _Raw):
+            elif isinstance(mark, RawBytes):
                 codes.append(f"{mark.width}s")
                 offset += mark.width
                 code_order = ""
