@@ -27,6 +27,18 @@ def new_digest(name: str) -> Any:  # noqa: ANN401  hashlib has no public type fo
     return _NEW[name]()
 
 
+def one_shot(names: Sequence[str] = DEFAULT_DIGESTS) -> Callable[[bytes | memoryview], dict[str, str]]:
+    """A function that gives every digest of a piece that is whole in memory, without a MultiDigest for it."""
+    for name in names:
+        new_digest(name)  # an unknown name is refused here, with its sentence
+    made = [(name, getattr(hashlib, name)) for name in names]
+
+    def digests(data: bytes | memoryview) -> dict[str, str]:
+        return {name: new(data, usedforsecurity=False).hexdigest() for name, new in made}
+
+    return digests
+
+
 class MultiDigest:
     """Feed bytes once, get every digest. `threads=True` pays from about 256 KiB an update on."""
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from acquire.digest import DEFAULT_DIGESTS, DIGESTS, MultiDigest, new_digest
+from acquire.digest import DEFAULT_DIGESTS, DIGESTS, MultiDigest, new_digest, one_shot
 from acquire.errors import UsageError
 
 ABC = {
@@ -35,3 +35,13 @@ def test_three_digests_by_default():
 def test_an_unknown_digest_is_said_with_the_choices():
     with pytest.raises(UsageError, match=r"Unknown digest 'crc32'\. Choose from md5, sha1"):
         new_digest("crc32")
+
+
+def test_one_shot_gives_what_a_multi_digest_gives():
+    """The short way for small content has the same digests, of bytes and of views."""
+    many = MultiDigest(DIGESTS)
+    many.update(b"abc")
+    assert one_shot(DIGESTS)(b"abc") == one_shot(DIGESTS)(memoryview(b"xabcx")[1:4]) == many.hexdigests()
+    assert one_shot(("sha1",))(b"abc") == {"sha1": "a9993e364706816aba3e25717850c26c9cd0d89d"}
+    with pytest.raises(UsageError):
+        one_shot(("crc7",))
