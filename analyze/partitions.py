@@ -1,8 +1,9 @@
-"""Partition tables on discs: the Apple partition map (Inside Macintosh: Devices, 3-25)."""
+"""Partition tables on discs: Apple partition map (Inside Macintosh: Devices, 3-25), MBR, GPT (UEFI §5)."""
 
 import struct
 from collections.abc import Iterator
 from typing import NamedTuple
+from uuid import UUID
 
 from acquire.geometry import SECTOR_BYTES
 from acquire.image import Image
@@ -46,6 +47,86 @@ def apple_partitions(image: Image, start_lba: int) -> Iterator[Partition]:
                 continue
             seen.add(place)
             yield Partition("apm", number, _text(name), _text(kind), *place)
+
+
+_MOST_LOGICAL = 128
+_MBR_ENTRY = struct.Struct("<B3sB3sII")
+_GPT_HEADER = struct.Struct("<8s4sII4xQQQQ16sQIII")
+_GPT_ENTRY = struct.Struct("<16s16sQQQ72s")
+_EXTENDED = (0x05, 0x0F, 0x85)
+_PROTECTIVE = 0xEE
+
+
+def disk_partitions(image: Image, start_lba: int) -> Iterator[Partition]:
+    """Yield the partitions of an MBR with its logical ones, and of a GPT, that begin at `start_lba`.
+
+    Addresses count 512-byte blocks, as on an isohybrid disc; a GPT is also looked for in 2048-byte
+    blocks.
+    """
+    base = start_lba * SECTOR_BYTES
+    head = image.read(start_lba, 4)
+    if len(head) < 512 or head[510:512] != b"\x55\xaa":
+        return
+    for number in range(4):
+        _boot, _first, kind, _last, start, blocks = _MBR_ENTRY.unpack_from(head, 446 + 16 * number)
+        if kind in (0, _PROTECTIVE) or not blocks:
+            continue
+        if kind in _EXTENDED:
+            yield from _logical(image, base, start)
+        else:
+            yield Partition("mbr", number + 1, "", f"{kind:02x}", base + start * 512, blocks * 512)
+    for block_bytes in (512, 2048):
+        yield from _gpt(image, base, block_bytes)
+
+
+def _bytes(image: Image, at: int, length: int) -> bytes:
+    skip = at % SECTOR_BYTES
+    return image.read(at // SECTOR_BYTES, -(-(skip + length) // SECTOR_BYTES))[skip : skip + length]
+
+
+def _logical(image: Image, base: int, extended: int) -> Iterator[Partition]:
+    """The chain of extended boot records; a chain that comes back to a block ends there."""
+    block, seen = extended, set[int]()
+    while block not in seen and len(seen) < _MOST_LOGICAL:
+        seen.add(block)
+        table = _bytes(image, base + block * 512, 512)
+        if len(table) < 512 or table[510:512] != b"\x55\xaa":
+            return
+        _boot, _first, kind, _last, start, blocks = _MBR_ENTRY.unpack_from(table, 446)
+        if kind and blocks:
+            yield Partition(
+                "mbr", 4 + len(seen), "", f"{kind:02x}", base + (block + start) * 512, blocks * 512
+            )
+        _boot, _first, kind, _last, start, blocks = _MBR_ENTRY.unpack_from(table, 462)
+        if kind not in _EXTENDED:
+            return
+        block = extended + start
+
+
+def _gpt(image: Image, base: int, block_bytes: int) -> Iterator[Partition]:
+    header = _bytes(image, base + block_bytes, 92)
+    if len(header) < 92 or header[:8] != b"EFI PART":
+        return
+    fields = _GPT_HEADER.unpack_from(header)
+    entries_at, count, entry_bytes = fields[9], fields[10], fields[11]
+    if not 128 <= entry_bytes <= 4096:
+        return
+    for number in range(min(count, _MOST_PARTITIONS)):
+        raw = _bytes(image, base + entries_at * block_bytes + number * entry_bytes, 128)
+        if len(raw) < 128:
+            return
+        kind, _unique, first, last, _flags, name = _GPT_ENTRY.unpack(raw)
+        if kind == bytes(16) or last < first:
+            continue
+        label = name.decode("utf-16-le", "replace").split("\0", 1)[0]
+        yield Partition(
+            "gpt",
+            number + 1,
+            label,
+            str(UUID(bytes_le=kind)),
+            base + first * block_bytes,
+            (last - first + 1) * block_bytes,
+        )
 
 
 def _entry(area: bytes, at: int) -> tuple[bytes, int, int, int, int, bytes, bytes] | None:
