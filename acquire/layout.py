@@ -106,6 +106,11 @@ class Layout(Generic[Structure]):
         made: Structure = self._make(self._struct.unpack_from(buffer, offset))
         return made
 
+    def write(self, structure: Structure) -> bytes:
+        """Lay `structure` out as bytes; not for structures with both-endian fields."""
+        assert not self._both, "both-endian fields are not written"
+        return self._struct.pack(*structure)
+
     def disagreements(self, buffer: bytes | memoryview, offset: int = 0) -> Iterator[Disagreement]:
         """Yield each both-endian field whose copies differ."""
         for name, at, width in self._both:
