@@ -1,0 +1,1 @@
+"""One module a verb; `jewelcase.main.VERBS` names them all."""
