@@ -42,11 +42,18 @@ def one_shot(names: Sequence[str] = DEFAULT_DIGESTS) -> Callable[[bytes | memory
 class MultiDigest:
     """Feed bytes once, get every digest. `threads=True` pays from about 256 KiB an update on."""
 
-    def __init__(self, names: Sequence[str] = DEFAULT_DIGESTS, *, threads: bool = False) -> None:
-        """Start the digests `names`, in that order."""
+    def __init__(
+        self,
+        names: Sequence[str] = DEFAULT_DIGESTS,
+        *,
+        threads: bool = False,
+        pool: ThreadPoolExecutor | None = None,
+    ) -> None:
+        """Start the digests `names`, in that order, with threads of their own or with those of `pool`."""
         self.names = tuple(names)
         self._digests = {name: new_digest(name) for name in self.names}
-        self._pool = ThreadPoolExecutor(len(self.names) or 1) if threads else None
+        self._own = ThreadPoolExecutor(len(self.names) or 1) if threads and pool is None else None
+        self._pool = pool or self._own
 
     def update(self, data: bytes | memoryview) -> None:
         """Feed `data` to every digest; returns when all have taken it."""
@@ -63,6 +70,6 @@ class MultiDigest:
         return {name: digest.hexdigest() for name, digest in self._digests.items()}
 
     def close(self) -> None:
-        """End the threads."""
-        if self._pool is not None:
-            self._pool.shutdown()
+        """End the threads, but for those of a pool that was given."""
+        if self._own is not None:
+            self._own.shutdown()

@@ -22,6 +22,10 @@ _GAP_SECTORS = 16
 """Sectors between two small files that are read along rather than skipped: cheaper than another read."""
 _FEED_BYTES = _BLOCK_BYTES // 2
 """Short pieces are gathered up to this size before they are handed to the threads."""
+_THREADS = 3
+"""As many as there are digests by default: each takes one of a large file's, or a share of small files."""
+_THREAD_BYTES = 24 * 1024
+"""Mean size of small files from which threads pay: below, they wait for the interpreter (measured)."""
 _REPEATS = 16
 """How many times the image's size may be read again for large files that claim the same bytes."""
 _ZEROS = bytes(_BLOCK_BYTES)
@@ -75,18 +79,20 @@ class _Digester:
         self.large_end = 0  # byte address up to which large items were read
         self.declared: tuple[SectorRange, ...] = ()
         self.unread = RangeSet()
+        self.reader: ThreadPoolExecutor
+        self.hashers: ThreadPoolExecutor
         self.learn_unread()
 
     def run(self, items: Iterable[ContentItem]) -> Iterator[ContentDigest]:
         """Batch the small, digest the others one by one."""
-        with ThreadPoolExecutor(1) as reader:
+        with ThreadPoolExecutor(1) as self.reader, ThreadPoolExecutor(_THREADS) as self.hashers:
             for item in items:
                 if self.joins_batch(item):
                     continue
                 yield from self.flush()
                 if self.joins_batch(item):
                     continue
-                yield self.digest_alone(item, reader)
+                yield self.digest_alone(item)
             yield from self.flush()
 
     def joins_batch(self, item: ContentItem) -> bool:
@@ -122,18 +128,31 @@ class _Digester:
         data = memoryview(self.image.read(self.batch_start, self.batch_end - self.batch_start))
         origin = self.batch_start * SECTOR_BYTES
         check = self.learn_unread()
-        digest_piece = self.digest_piece
+        pieces: list[tuple[int, str, memoryview]] = []
         for key, first_byte, size, extent in self.batch:
             piece = data[first_byte - origin : first_byte - origin + size]
+            status = TRUNCATED if len(piece) < size else COMPLETE
             if check and self.unread.touches((extent,)):
-                yield ContentDigest(key, UNREAD, {})
-            elif len(piece) < size:
-                yield ContentDigest(key, TRUNCATED, {})
-            else:
-                yield ContentDigest(key, COMPLETE, digest_piece(piece))
+                status = UNREAD
+            pieces.append((key, status, piece))
         self.batch.clear()
+        if len(data) < len(pieces) * _THREAD_BYTES or len(pieces) == 1:
+            yield from self.digest_pieces(pieces)
+            return
+        share = sectors(len(pieces), _THREADS)
+        parts = [pieces[at : at + share] for at in range(0, len(pieces), share)]
+        for done in self.hashers.map(self.digest_pieces, parts):
+            yield from done
 
-    def digest_alone(self, item: ContentItem, reader: ThreadPoolExecutor) -> ContentDigest:
+    def digest_pieces(self, pieces: list[tuple[int, str, memoryview]]) -> list[ContentDigest]:
+        """Digest pieces that are in memory; their keys and what is known of them come with them."""
+        digest_piece = self.digest_piece
+        return [
+            ContentDigest(key, status, digest_piece(piece) if status is COMPLETE else {})
+            for key, status, piece in pieces
+        ]
+
+    def digest_alone(self, item: ContentItem) -> ContentDigest:
         """Digest one item of any size and any number of extents."""
         status = self.refusal(item)
         if status is not None:
@@ -142,27 +161,24 @@ class _Digester:
             data = b"".join(self.blocks(item))
             done, digests = len(data), self.digest_piece(data)
         else:
-            done, digests = self.digest_large(item, reader)
+            done, digests = self.digest_large(item)
         if self.learn_unread() and self.unread.touches(item.extents):
             return ContentDigest(item.key, UNREAD, {})
         if done < item.size_bytes:
             return ContentDigest(item.key, TRUNCATED, {})
         return ContentDigest(item.key, COMPLETE, digests)
 
-    def digest_large(self, item: ContentItem, reader: ThreadPoolExecutor) -> tuple[int, dict[str, str]]:
-        """Digest with a thread for each digest while `reader` reads the next block; bytes done, digests."""
+    def digest_large(self, item: ContentItem) -> tuple[int, dict[str, str]]:
+        """Digest with a thread for each digest while the next block is read; bytes done, digests."""
         blocks = self.blocks(item)
         done = 0
-        digest = MultiDigest(self.names, threads=True)
-        try:
-            ahead = reader.submit(next, blocks, b"")
-            while block := ahead.result():
-                ahead = reader.submit(next, blocks, b"")
-                digest.update(block)
-                done += len(block)
-            return done, digest.hexdigests()
-        finally:
-            digest.close()
+        digest = MultiDigest(self.names, pool=self.hashers)
+        ahead = self.reader.submit(next, blocks, b"")
+        while block := ahead.result():
+            ahead = self.reader.submit(next, blocks, b"")
+            digest.update(block)
+            done += len(block)
+        return done, digest.hexdigests()
 
     def refusal(self, item: ContentItem) -> str | None:
         """Why an item is not digested at all, as far as it can be told without reading it."""

@@ -1,5 +1,7 @@
 """Digests against the values that RFC 1321, FIPS 180 and RFC 7693 print."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from acquire.digest import DEFAULT_DIGESTS, DIGESTS, MultiDigest, new_digest, one_shot
@@ -24,6 +26,16 @@ def test_every_digest_has_its_published_value(threads):
     many.update(memoryview(b"xbcx")[1:3])
     assert many.hexdigests() == ABC
     many.close()
+
+
+def test_threads_of_a_given_pool_are_left_to_its_owner():
+    """Many small runs may share threads; closing one leaves them to the others."""
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(3):
+            many = MultiDigest(DIGESTS, pool=pool)
+            many.update(b"abc")
+            many.close()
+            assert many.hexdigests() == ABC
 
 
 def test_three_digests_by_default():
