@@ -1,0 +1,40 @@
+"""Records where none belong: behind the last one of a directory's sector.
+
+Mastering programs leave them when they shorten a directory, and people when they hide one. Anything
+may stand there, so a record is taken for one only if all that can be checked of it is right.
+"""
+
+from collections.abc import Iterator
+
+from analyze.iso9660.dates import record_time
+from analyze.iso9660.layout import DIRECTORY_RECORD, RESERVED_FLAGS
+from analyze.iso9660.record import MINIMUM_BYTES, PARENT, SELF, View
+
+
+def plausible_records(view: View, data: bytes, start: int, stop: int) -> Iterator[int]:
+    """Yield where in `data[start:stop]`, one sector at most, a whole record stands."""
+    at = start
+    while at + MINIMUM_BYTES <= stop:
+        if data[at] >= MINIMUM_BYTES and at + data[at] <= stop and _plausible(view, data, at):
+            yield at
+            at += data[at]
+        else:
+            at += 1
+
+
+def _plausible(view: View, data: bytes, at: int) -> bool:
+    fields = DIRECTORY_RECORD.read(data, at)
+    identifier = data[at + DIRECTORY_RECORD.size : at + DIRECTORY_RECORD.size + fields.identifier_length]
+    needed = DIRECTORY_RECORD.size + fields.identifier_length
+    if not identifier or needed > fields.length or identifier in (SELF, PARENT):
+        return False
+    if fields.flags & RESERVED_FLAGS or not DIRECTORY_RECORD.agrees(data, at):
+        return False
+    time, problem = record_time(fields.recorded)
+    if problem or time is None:
+        return False
+    if view.naming == "joliet":
+        text = len(identifier) % 2 == 0 and b"\0\0" not in identifier
+    else:
+        text = min(identifier) >= 0x20
+    return text and view.blocks.reaches(fields.extent, fields.data_length)
