@@ -6,53 +6,16 @@ No table is needed, and none is believed: the last one is not written before its
 import os
 from array import array
 from collections.abc import Generator, Iterable, Iterator
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 
 from acquire.containers import ewf, ewf_chunks
 from acquire.containers.e01_segments import Place, Preamble, segment_path
+from acquire.containers.ewf_walk import Window, chunks
 from acquire.errors import DestinationError, destination_error
 
-_WINDOW_BYTES = 4 << 20
 _DESCRIPTOR_BYTES = ewf.DESCRIPTOR.size
-
-
-class Window:
-    """A segment file read forward, a few MiB at a time."""
-
-    def __init__(self, handle: int) -> None:
-        """Read the file that `handle` has open."""
-        self._handle = handle
-        self._start = 0
-        self._buffer = b""
-        self.size_bytes = os.fstat(handle).st_size
-
-    def view(self, offset: int, size_bytes: int) -> memoryview:
-        """The bytes at `offset`; fewer where the file ends."""
-        if not self._start <= offset <= offset + size_bytes <= self._start + len(self._buffer):
-            self._buffer = os.pread(self._handle, max(_WINDOW_BYTES, size_bytes), offset)
-            self._start = offset
-        at = offset - self._start
-        return memoryview(self._buffer)[at : at + size_bytes]
-
-
-def chunks(
-    window: Window, offset: int, end_offset: int, media_bytes: int, flags: Iterable[int | None]
-) -> Iterator[ewf_chunks.Found]:
-    """The chunks that stand one after another from `offset` on, for `media_bytes` of media data.
-
-    `flags` says of each whether it is stored COMPRESSED (0: plainly, None: not known); no more chunks
-    are looked for than it has. Ends at the first place where no chunk can be recognised beyond doubt.
-    """
-    for flag in flags:
-        size_bytes = min(ewf.CHUNK_BYTES, media_bytes)
-        here = window.view(offset, max(0, min(size_bytes + 4, end_offset - offset)))
-        found = ewf_chunks.find(here, size_bytes, flag) if size_bytes else None
-        if found is None:
-            return
-        yield found
-        offset += found.stored_bytes
-        media_bytes -= size_bytes
 
 
 class Recovery:
@@ -91,7 +54,8 @@ class Recovery:
             except OSError as error:
                 raise destination_error(error, path) from error
             try:
-                whole = yield from self._segment(number, path, Window(handle))
+                window = Window(partial(_pread, handle), os.fstat(handle).st_size)
+                whole = yield from self._segment(number, path, window)
             except OSError as error:
                 raise destination_error(error, path) from error
             finally:
@@ -129,7 +93,7 @@ class Recovery:
         entries = array("I")
         block: list[bytes] = []
         flags = self._flags(window, base, end_offset)
-        for found in chunks(window, at, end_offset, self._left, flags):
+        for found in chunks(window, at, end_offset, self._left, flags=flags):
             entries.append((at - base) | found.flag)
             at += found.stored_bytes
             self._left -= len(found.data)
@@ -173,6 +137,10 @@ class Recovery:
             where=path,
             do="Give the same case fields and options as before, or move it away",
         )
+
+
+def _pread(handle: int, offset: int, size_bytes: int) -> bytes:
+    return os.pread(handle, size_bytes, offset)
 
 
 def _end_of(window: Window, offset: int, kind: str) -> int | None:

@@ -196,6 +196,18 @@ def file_header(number: int) -> bytes:
     return FILE_HEADER.write(FileHeader(SIGNATURE, 1, number, 0))
 
 
+def is_segment_head(head: bytes) -> bool:
+    """Whether a file that begins with `head` (89 bytes) is an E01 segment.
+
+    A damaged signature is forgiven if a good section descriptor follows it.
+    """
+    if head.startswith(SIGNATURE):
+        return True
+    differences = sum(a != b for a, b in zip(head, SIGNATURE, strict=False))
+    first = head[FILE_HEADER.size : FILE_HEADER.size + DESCRIPTOR.size]
+    return differences <= 2 and len(first) == DESCRIPTOR.size and is_guarded(first)
+
+
 def descriptor(kind: str, offset: int, payload_bytes: int) -> bytes:
     """The descriptor of a section of `payload_bytes` at `offset` of its segment file."""
     return _descriptor(kind, offset + DESCRIPTOR.size + payload_bytes, DESCRIPTOR.size + payload_bytes)
