@@ -11,7 +11,6 @@ added after that, and only on a terminal (NO_COLOR and TERM=dumb turn them off).
 import json
 import os
 import sys
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
@@ -161,6 +160,8 @@ def fail(error: JewelcaseError | str) -> None:
 
 def bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Write a traceback of ours, escaped like everything else, and leave with "failed" (sys.excepthook)."""
+    import traceback  # noqa: PLC0415  a start is not to wait for it
+
     for line in "".join(traceback.format_exception(kind, error, trace)).splitlines():
         say(line)
     fail("This is a fault of jewelcase, not of the evidence. Please report it with the lines above")
