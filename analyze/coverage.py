@@ -50,25 +50,31 @@ class Claims:
         self._merged: list[SectorRange] = []
         self._pending: list[SectorRange] = []
         self._start = self._end = 0  # the run that the last claims formed: files mostly lie in a row
+        self._long_start = self._long_end = 0  # the longest merged range: a second view claims it again
 
     def claim(self, start_lba: int, length_sectors: int) -> None:
         """Claim a range; what lies outside the image is dropped."""
         end = start_lba + length_sectors
-        if self._start <= start_lba <= self._end < end:
+        if start_lba == self._end <= end:
             self._end = end
-            return
-        if self._start <= start_lba and end <= self._end:
-            return
-        self._pending.append(SectorRange(self._start, self._end - self._start))
-        self._start, self._end = start_lba, end
-        if len(self._pending) >= _COMPACT_AT:
-            self._compact()
+        elif not (self._long_start <= start_lba and end <= self._long_end):
+            self._pending.append(SectorRange(self._start, self._end - self._start))
+            self._start, self._end = start_lba, end
+            if len(self._pending) >= _COMPACT_AT:
+                self._compact()
 
-    def claim_extents(self, extents: Iterable[Extent]) -> None:
-        """Claim every sector that the extents touch; holes touch none."""
+    def claim_extents(self, extents: Iterable[Extent]) -> int:
+        """Claim every sector that the extents touch (holes touch none); the end of the furthest one, or 0."""
+        furthest = 0
         for start, length, offset in extents:
             if start != HOLE and length > 0:
-                self.claim(start, (offset + length + SECTOR_BYTES - 1) // SECTOR_BYTES)
+                end = start + (offset + length + SECTOR_BYTES - 1) // SECTOR_BYTES
+                furthest = max(furthest, end)
+                if start == self._end:
+                    self._end = end
+                else:
+                    self.claim(start, end - start)
+        return furthest
 
     def coverage(self) -> Coverage:
         """What is owned so far."""
@@ -77,11 +83,13 @@ class Claims:
 
     def _compact(self) -> None:
         self._pending.append(SectorRange(self._start, self._end - self._start))
-        self._start = self._end = 0
         last = self.sector_count
         clipped = (SectorRange(max(s, 0), min(s + n, last) - max(s, 0)) for s, n in self._pending)
         self._merged = merge([*self._merged, *clipped])
         self._pending.clear()
+        self._start = self._end = 0
+        longest = max(self._merged, key=lambda owned: owned.length_sectors, default=SectorRange(0, 0))
+        self._long_start, self._long_end = longest.start_lba, longest.end_lba
 
 
 class Overlap(NamedTuple):

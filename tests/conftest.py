@@ -1,5 +1,6 @@
 """Where the tests find real disc images and the independent programs they compare with."""
 
+import csv
 import lzma
 import os
 import shutil
@@ -56,6 +57,16 @@ def corpus(image_cache: Path):
         return _unpacked(folder / "data" if folder else None, name, image_cache / "corpus")
 
     return get
+
+
+@pytest.fixture(scope="session")
+def corpus_rows() -> list[dict[str, str]]:
+    """The table of all images of the corpus (path, format, filesystems_detected, special, …), or skip."""
+    folder = _folder("JEWELCASE_CORPUS", "corpus")
+    if folder is None or not (folder / "MANIFEST.tsv").is_file():
+        pytest.skip("the folder of real images is not here")
+    with (folder / "MANIFEST.tsv").open(encoding="utf-8", newline="") as table:
+        return list(csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
 @pytest.fixture(scope="session")
