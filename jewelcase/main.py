@@ -17,6 +17,7 @@ from jewelcase import __version__, console
 from jewelcase.verbs.acquire import acquire
 from jewelcase.verbs.analyze import analyze
 from jewelcase.verbs.demo import demo
+from jewelcase.verbs.export import export
 from jewelcase.verbs.info import info
 from jewelcase.verbs.ls import ls
 from jewelcase.verbs.new import new
@@ -43,6 +44,7 @@ VERBS = (
     Verb("acquire", acquire, "jewelcase acquire disc.iso --case CASE --evidence DISC-1", goes_on=True),
     Verb("analyze", analyze, "jewelcase analyze --case CASE", goes_on=True),
     Verb("verify", verify, "jewelcase verify --case CASE"),
+    Verb("export", export, "jewelcase export --case CASE DISC-1 /DOCS --to out"),
     Verb("report", report, "jewelcase report --case CASE --format html"),
     Verb(
         "run",
