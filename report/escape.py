@@ -31,6 +31,9 @@ _INVISIBLE = frozenset(
 _MARKS_IN_A_ROW = 4
 """More combining marks than living scripts stack on one letter; the rest would paint over other text."""
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
+_QUIET = re.compile(r"[ !#-%(-;=?-~]*").fullmatch
+"""Printable ASCII that HTML gives no meaning to."""
+_QUIET_NAME = re.compile(r"(?:[!#-%(-;=?-~]+ )*[!#-%(-;=?-~]+").fullmatch
 _CSS_SAFE = re.compile(r"[^A-Za-z0-9]")
 
 
@@ -86,6 +89,16 @@ def shown_name(text: str) -> Markup:
     if is_plain(text) and text[:1] != " " and text[-1:] != " " and "  " not in text:
         return escape(text)
     return _html(text, spaces=True)
+
+
+def html_text(text: str) -> str:
+    """What `shown` gives, as str and faster; for tables of a hundred thousand rows."""
+    return text if _QUIET(text) else str(shown(text))
+
+
+def html_name(text: str) -> str:
+    """What `shown_name` gives, as str and faster."""
+    return text if _QUIET_NAME(text) else str(shown_name(text))
 
 
 def shown_path(path: str) -> Markup:
