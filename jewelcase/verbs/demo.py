@@ -18,7 +18,10 @@ IDENTITY = Identity("DEMO-1", "A. Examiner", notes="The demonstration case that 
 DemoDir = Annotated[
     Path,
     typer.Argument(
-        metavar="DIR", help="A folder to make: it gets the disc image and the case.", show_default=False
+        metavar="DIR",
+        readable=False,
+        help="A folder to make: it gets the disc image and the case.",
+        show_default=False,
     ),
 ]
 

@@ -11,7 +11,10 @@ from jewelcase.verbs.options import Agency, Authority, Examiner, Json, Notes, Nu
 NewDir = Annotated[
     Path,
     typer.Argument(
-        metavar="DIR", help="The folder to make; it may be there if it is empty.", show_default=False
+        metavar="DIR",
+        readable=False,
+        help="The folder to make; it may be there if it is empty.",
+        show_default=False,
     ),
 ]
 

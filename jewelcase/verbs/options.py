@@ -7,10 +7,11 @@ import typer
 
 from acquire.errors import UsageError
 
+# `readable=False`: Typer is not to look at paths; the rooms do, and say what to do about it.
 Format = Literal["e01", "raw"]
 Compression = Literal["none", "fast", "best"]
 
-CaseDir = Annotated[Path, typer.Option("--case", metavar="DIR", help="The case folder.")]
+CaseDir = Annotated[Path, typer.Option("--case", metavar="DIR", readable=False, help="The case folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Write the result as JSON to standard output.")]
 Number = Annotated[str, typer.Option("--number", metavar="NUMBER", help="The case number.")]
 Examiner = Annotated[str, typer.Option("--examiner", metavar="NAME", help="Who examines.")]
@@ -25,7 +26,10 @@ Notes = Annotated[str | None, typer.Option("--notes", metavar="TEXT", help="Note
 Source = Annotated[
     Path,
     typer.Argument(
-        metavar="SOURCE", help="A disc image, any other file, or a block device.", show_default=False
+        metavar="SOURCE",
+        readable=False,
+        help="A disc image, any other file, or a block device.",
+        show_default=False,
     ),
 ]
 Label = Annotated[
@@ -69,7 +73,10 @@ Digests = Annotated[
 ]
 Verify = Annotated[bool, typer.Option("--verify/--no-verify", help="Read the container back and compare.")]
 Image = Annotated[
-    Path, typer.Argument(metavar="IMAGE", help="A disc image or a block device.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="IMAGE", readable=False, help="A disc image or a block device.", show_default=False
+    ),
 ]
 
 _UNITS = {"": 1, "B": 1} | {

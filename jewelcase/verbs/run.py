@@ -38,7 +38,10 @@ if TYPE_CHECKING:
 RunDir = Annotated[
     Path,
     typer.Argument(
-        metavar="DIR", help="The case folder: a new one, or the case to go on with.", show_default=False
+        metavar="DIR",
+        readable=False,
+        help="The case folder: a new one, or the case to go on with.",
+        show_default=False,
     ),
 ]
 

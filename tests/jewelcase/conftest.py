@@ -38,14 +38,18 @@ class Run(subprocess.CompletedProcess):
 
 
 def run_program(*arguments, **options):
-    """Run `jewelcase` with `arguments`; text in and out unless `options` say otherwise."""
+    """Run `jewelcase` with `arguments`, as words of the command `before` if one is given.
+
+    Text in and out unless `options` say otherwise.
+    """
+    before = options.pop("before", [])
     environment = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS")}
     environment |= {"LC_ALL": "C.UTF-8", "PYTHONWARNINGS": "error", **options.pop("env", {})}
     given = {"capture_output": True, "text": True, "timeout": 120, "stdin": subprocess.DEVNULL, **options}
     if "stdout" in given or "stderr" in given:
         del given["capture_output"]
         given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **given}
-    done = subprocess.run([PROGRAM, *map(str, arguments)], check=False, env=environment, **given)
+    done = subprocess.run([*before, PROGRAM, *map(str, arguments)], check=False, env=environment, **given)
     return Run(done.args, done.returncode, done.stdout, done.stderr)
 
 

@@ -86,7 +86,7 @@ def content(case):
                 "SELECT kind, label, session, start_lba FROM volumes ORDER BY ordinal"
             ).fetchall(),
             database.execute(
-                "SELECT v.ordinal, e.path, e.kind, e.size_bytes, e.modified, e.md5, e.sha1, e.sha256, e.content"
+                "SELECT v.ordinal, path, e.kind, size_bytes, e.modified, md5, sha1, sha256, content"
                 " FROM entries e JOIN volumes v ON v.id = e.volume_id ORDER BY v.ordinal, e.path"
             ).fetchall(),
             database.execute("SELECT code, lba, offset, message FROM anomalies ORDER BY id").fetchall(),
