@@ -37,6 +37,8 @@
     link.textContent = pathOf(element);
     link.addEventListener("click", () => {
       for (let at = element; at; at = at.parentElement) if (at.matches("details")) at.open = true;
+      // Once more when what was just opened has its real height.
+      requestAnimationFrame(() => requestAnimationFrame(() => element.scrollIntoView({ block: "center" })));
     });
     const view = document.createElement("span");
     view.className = "holds";
