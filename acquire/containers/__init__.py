@@ -1,5 +1,7 @@
 """One module a container format; `open_image` chooses among them by content."""
 
+import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,9 +30,9 @@ def open_container(path: str | Path) -> Image | None:
         ContainerError: it says that it is a container, and is not.
     """
     path = Path(path)
-    if path.is_block_device():
-        return None
     with open(open_readable(path), "rb", buffering=0) as file:  # noqa: PTH123  of a descriptor
+        if stat.S_ISBLK(os.fstat(file.fileno()).st_mode):
+            return None
         try:
             head = file.read(HEAD_BYTES) or b""
         except OSError:
