@@ -29,6 +29,12 @@ MAXIMUM_SAME_ANOMALIES = 10_000
 """Of one code in one volume more anomalies than this are counted, not listed."""
 
 
+MAXIMUM_NAMES = 1_000_000
+"""Names that occur twice are looked for among so many of one directory at a time."""
+MAXIMUM_SEARCHES = 4096
+"""Sectors of one volume that are searched for records where none belong."""
+
+
 class Directory(NamedTuple):
     """A directory to be read. `path` and `ordinal` of the root are "" and None."""
 
@@ -58,12 +64,13 @@ class Scanner:
         self.short_way = ShortWay(view)
         self._descend = descend
         self._counts: dict[str, int] = {}
-        self._names: set[str] = set()
+        self._names: dict[str, int] = {}
         self._held: Record | None = None
         self._associated: dict[bytes, Record] = {}
         self._dots = 0
         self._own_parents = 0
         self._unnumbered = 0
+        self._searches = 0
 
     def say(self, what: AnomalyKind, message: str, path: str | None, **where: Any) -> None:  # noqa: ANN401  handed on to AnomalyKind.at
         """Report an anomaly of this volume."""
@@ -98,7 +105,7 @@ class Scanner:
 
     def begin(self) -> None:
         """A directory begins."""
-        self._names = set()
+        self._names = {}
         self._held = None
         self._associated = {}
         self._dots = 0
@@ -106,6 +113,8 @@ class Scanner:
     def scan(self, data: bytes, start: int, lba: int, directory: Directory) -> None:
         """Scan the records of `data[start:]`, sectors of which the first is `lba`, into `out`."""
         at = start
+        if len(self._names) > MAXIMUM_NAMES:
+            self._names.clear()
         while at < len(data):
             if self.short_way.possible and self._held is None and not self._associated:
                 at, self.ordinal = self.short_way.run(
@@ -158,7 +167,9 @@ class Scanner:
         second = self._dots == 1
         expected = directory.parent_block if second else directory.section.block
         end = at + data[at]
-        if expected is None or directory.relocated or self._dots == 2 or end > len(data):
+        if expected is None or directory.relocated or self._dots == 2:
+            return False
+        if data[at] < MINIMUM_BYTES or end > len(data):
             return False
         if data[at + 32 : at + 34] != (b"\1\1" if second else b"\1\0") or data[at + 25] != DIRECTORY:
             return False
@@ -389,7 +400,7 @@ class Scanner:
                     seen=text,
                 )
             )
-        self._names.add(text)
+        self._names.setdefault(text, self.ordinal)
         return text
 
     def _after_last(self, data: bytes, at: int, lba: int, directory: Directory) -> int:
@@ -398,7 +409,7 @@ class Scanner:
         rest = data[at:end]
         if rest.count(0) == len(rest):
             return end
-        starts = list(plausible_records(self.view, data, at, at + len(rest)))
+        starts = self._strays(data, at, at + len(rest))
         for start in starts:
             self._stray(data, start, lba, directory, ghost=True)
         if not starts:
@@ -416,8 +427,17 @@ class Scanner:
 
     def _recover(self, data: bytes, at: int, end: int, lba: int, directory: Directory) -> None:
         """Behind a broken record nobody knows where the next one begins: look for whole ones."""
-        for start in plausible_records(self.view, data, at, min(end, len(data))):
+        for start in self._strays(data, at, min(end, len(data))):
             self._stray(data, start, lba, directory, ghost=False)
+
+    def _strays(self, data: bytes, at: int, end: int) -> list[int]:
+        """Where records stand, by their form, while the search may go on."""
+        self._searches += 1
+        if self._searches <= MAXIMUM_SEARCHES:
+            return list(plausible_records(self.view, data, at, end))
+        if self._searches == MAXIMUM_SEARCHES + 1:
+            self.say(kind.LIMIT, f"More than {MAXIMUM_SEARCHES} sectors to search for stray records", None)
+        return []
 
     def _stray(self, data: bytes, at: int, lba: int, directory: Directory, *, ghost: bool) -> None:
         """List a record that was found by its form."""

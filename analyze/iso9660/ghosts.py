@@ -15,9 +15,16 @@ def plausible_records(view: View, data: bytes, start: int, stop: int) -> Iterato
     """Yield where in `data[start:stop]`, one sector at most, a whole record stands."""
     at = start
     while at + MINIMUM_BYTES <= stop:
-        if data[at] >= MINIMUM_BYTES and at + data[at] <= stop and _plausible(view, data, at):
+        length = data[at]
+        if (
+            length < MINIMUM_BYTES
+            or at + length > stop
+            or data[at + 2 : at + 6] != data[at + 9 : at + 5 : -1]
+        ):
+            at += 1
+        elif _plausible(view, data, at):
             yield at
-            at += data[at]
+            at += length
         else:
             at += 1
 

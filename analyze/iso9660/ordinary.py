@@ -32,9 +32,11 @@ assert Entry._fields == tuple(_FIELDS.split()), "entries are built by position h
 assert Extent._fields == ("start_lba", "length_bytes", "offset_bytes")
 assert Stream._fields == ("name", "size_bytes", "extents")
 
-# 9.1.2 to 9.1.10 with the least significant byte first, and the other copies of its numbers.
-_LITTLE = Struct("<BI4xI4x7sBBBH2xB").unpack_from
-_BIG = Struct(">I4xI12xH").unpack_from
+# 9.1.2 to 9.1.10 with the least significant byte first, and the other copies of extent and data length.
+# File unit size and gap size are one number here, and so are the two copies of the sequence number.
+_LITTLE = Struct("<BI4xI4x7sBHIB").unpack_from
+_BIG = Struct(">I4xI").unpack_from
+_FIRST_VOLUME = int.from_bytes(b"\1\0\0\1", "little")
 _PX_LITTLE = Struct("<I4xI4xI4xI4xI4x").unpack  # RRIP 4.1.1
 _PX_BIG = Struct(">4xI4xI4xI4xI4xI").unpack
 _ROOM = SECTOR_BYTES - 1
@@ -67,7 +69,7 @@ class ShortWay:
         at: int,
         lba: int,
         parent: tuple[str, int | None, int],
-        names: set[str],
+        names: dict[str, int],
         found: Callable[[Entry, int], None],
         out: Callable[[Entry], None],
     ) -> tuple[int, int]:
@@ -83,21 +85,23 @@ class ShortWay:
         base, limit, volume = view.blocks.base_lba, view.blocks.image_bytes, view.volume
         times, kept = self._times, self._kept
         little, big, utf_16, new = _LITTLE, _BIG, utf_16_be_decode, tuple.__new__
+        first_volume = _FIRST_VOLUME
         file_kind, directory_kind = EntryKind.FILE, EntryKind.DIRECTORY
         prefix, parent_ordinal, ordinal = parent[0] + "/", parent[1], parent[2]
-        stop = len(data)
+        stop, usual = len(data), 0
         while at < stop:
             length = data[at]
             end = at + length
             if length < MINIMUM_BYTES or end > stop:
                 break
-            xattr, extent, size, date, flags, unit, gap, sequence, id_length = little(data, at + 1)
+            xattr, extent, size, date, flags, interleave, sequence, id_length = little(data, at + 1)
             use = at + 33 + id_length
-            if xattr or unit or gap or sequence != 1 or flags & ~_PLAIN_FLAGS or use > end:
+            if xattr or interleave or sequence != first_volume or flags & ~_PLAIN_FLAGS or use > end:
                 break
-            if end > (at | _ROOM) + 1 or (base + extent) * SECTOR_BYTES + size > limit:
+            start_lba = base + extent
+            if end > (at | _ROOM) + 1 or start_lba * SECTOR_BYTES + size > limit:
                 break
-            if big(data, at + 6) != (extent, size, 1):
+            if big(data, at + 6) != (extent, size):
                 break
             raw = data[at + 33 : use]
             use += 1 - (id_length & 1) + skip
@@ -112,12 +116,6 @@ class ShortWay:
                         break
             except UnicodeDecodeError:
                 break
-            is_directory = flags & DIRECTORY
-            if not is_directory:
-                if name[-2:] == ";1" and len(name) > 2:
-                    name = name[:-2]
-                if not joliet and name[-1:] == "." and len(name) > 1:
-                    name = name[:-1]
             recorded = times.get(date)
             if recorded is None:
                 recorded, problem = record_time(date)
@@ -125,16 +123,21 @@ class ShortWay:
                     break
                 if recorded is not None:
                     _room(times)[date] = recorded
-            modified = recorded
-            about = _NOTHING
+            is_directory = flags & DIRECTORY
+            about, alternate = _NOTHING, b""
             if rock_ridge:
                 # Neighbours differ in little but their names: what stands around NM is kept whole.
-                start = data.find(b"NM", use, end)
-                if start < 0:
-                    start, key, alternate = use, data[use:end], b""
+                start = (
+                    use + usual
+                    if data[use + usual : use + usual + 2] == b"NM"
+                    else data.find(b"NM", use, end)
+                )
+                if start < 0 or start + 5 > end:
+                    start, key = use, data[use:end]
                 else:
+                    usual = start - use
                     after = start + data[start + 2]
-                    if after > end or data[start + 4]:
+                    if not start + 5 <= after <= end or data[start + 4]:
                         break
                     key, alternate = data[use:start] + data[after:end], data[start + 5 : after]
                 known = kept.get(key)
@@ -144,30 +147,33 @@ class ShortWay:
                         break
                 boundaries, about = known
                 mode = about[0]
-                if start - use not in boundaries or (mode and mode >> 12 != (4 if is_directory else 8)):
+                if start - use not in boundaries:
                     break
-                if alternate:
-                    try:
-                        name = alternate.decode()
-                    except UnicodeDecodeError:
-                        break
+                if mode is not None and mode >> 12 != (4 if is_directory else 8):
+                    break
             elif end - use >= XA_BYTES:
                 break  # room for CD-ROM XA or Apple's extension
+            if alternate:
+                try:
+                    name = alternate.decode()
+                except UnicodeDecodeError:
+                    break
+            elif not is_directory:
+                if name[-2:] == ";1" and len(name) > 2:
+                    name = name[:-2]
+                if not joliet and name[-1:] == "." and len(name) > 1:
+                    name = name[:-1]
             if "/" in name or "\0" in name or name in _SELF_NAMES:
                 break
-            known_names = len(names)
-            names.add(name)
-            if len(names) == known_names:
-                break
+            if names.setdefault(name, ordinal) != ordinal:
+                break  # the name was there already
             if is_directory:
                 kind: EntryKind = directory_kind
                 streams: Any = ()
-                attributes: dict[str, Any] | None = {"lba": base + extent}
+                attributes: dict[str, Any] | None = {"lba": start_lba}
             else:
                 kind = file_kind
-                streams = (
-                    (new(Stream, ("", size, (new(Extent, (base + extent, size, 0)),))),) if size else _EMPTY
-                )
+                streams = (new(Stream, ("", size, (new(Extent, (start_lba, size, 0)),))),) if size else _EMPTY
                 attributes = None
             mode, uid, gid, links, inode, created, modified, accessed, changed, backup, expires, effective = (
                 about
@@ -177,7 +183,7 @@ class ShortWay:
                 (
                     volume, ordinal, parent_ordinal, prefix + name, name, kind, size, streams, False,
                     modified or recorded, created, accessed, changed, recorded, backup, expires, effective,
-                    mode, uid, gid, links, inode, None, None, flags & HIDDEN == HIDDEN, flags, identifier,
+                    mode, uid, gid, links, inode, None, None, flags & 1 == HIDDEN, flags, identifier,
                     None, lba + at // SECTOR_BYTES, at & _ROOM, attributes,
                 ),
             )  # fmt: skip

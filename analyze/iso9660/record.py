@@ -5,7 +5,6 @@ the short way in directory.py; both give the same entry (a test compares them).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from acquire.geometry import SECTOR_BYTES, SectorRange
@@ -44,23 +43,26 @@ class View(NamedTuple):
     continuations: Continuations
 
 
-@dataclass(slots=True)
 class Record:
     """A directory record understood; `notes` are its anomalies, not yet tied to a path."""
 
-    lba: int
-    offset: int
-    flags: int
-    sections: list[Section]
-    raw_identifier: bytes
-    name: Name
-    recorded: Timestamp | None
-    rock_ridge: RockRidge
-    attributes: dict[str, Any] = field(default_factory=dict)
-    times: dict[str, Timestamp] = field(default_factory=dict)
-    notes: list[Anomaly] = field(default_factory=list)
-    structures: list[SectorRange] = field(default_factory=list)
-    stray: bool = False  # found by its form, where no record belongs
+    def __init__(
+        self, lba: int, offset: int, fields: DirectoryRecord, section: Section, identifier: bytes
+    ) -> None:
+        """What stands at `lba`+`offset`; the rest is filled in by `read`."""
+        self.lba = lba
+        self.offset = offset
+        self.flags = fields.flags
+        self.sections = [section]
+        self.raw_identifier = identifier
+        self.name = Name("", "")
+        self.recorded: Timestamp | None = None
+        self.rock_ridge = RockRidge()
+        self.times: dict[str, Timestamp] = {}
+        self.attributes: dict[str, Any] = {}
+        self.notes: list[Anomaly] = []
+        self.structures: list[SectorRange] = []
+        self.stray = False  # found by its form, where no record belongs
 
     @property
     def size_bytes(self) -> int:
@@ -71,49 +73,33 @@ class Record:
 def read(view: View, data: bytes, at: int, lba: int, offset: int) -> Record:
     """Read the record at `data[at]`, which stands at `lba`+`offset`; its lengths have been checked."""
     fields = DIRECTORY_RECORD.read(data, at)
-    notes: list[Anomaly] = []
     differing = list(DIRECTORY_RECORD.disagreements(data, at))
-    section = _section(view, fields, differing)
-    notes.extend(_differences(differing, section, lba, offset))
-    end = at + fields.length
     start = at + DIRECTORY_RECORD.size
-    identifier = bytes(data[start : start + fields.identifier_length])
-    pad = 1 - fields.identifier_length % 2  # 9.1.12
-    use_start = start + fields.identifier_length + pad
-    recorded, problem = record_time(fields.recorded)
+    identifier = data[start : start + fields.identifier_length]
+    record = Record(lba, offset, fields, _section(view, fields, differing), identifier)
+    record.notes.extend(_differences(differing, record.sections[0], lba, offset))
+    record.recorded, problem = record_time(fields.recorded)
     if problem:
-        notes.append(
+        record.notes.append(
             kind.DATE.at(
                 f"Recording date: {problem}", lba=lba, offset=offset + 18, seen=fields.recorded.hex()
             )
         )
-    found, attributes = _system_use(
-        view, bytes(data[use_start:end]), lba, offset + use_start - at, notes, is_self=identifier == SELF
-    )
-    name = _name(view, identifier, found, is_file=not fields.flags & DIRECTORY)
+    pad = 1 - fields.identifier_length % 2  # 9.1.12
+    use_start = start + fields.identifier_length + pad
+    _system_use(view, data[use_start : at + fields.length], offset + use_start - at, record)
+    record.name = _name(view, record)
     if fields.sequence_number != 1:
-        attributes["volume_sequence_number"] = fields.sequence_number
-    record = Record(
-        lba,
-        offset,
-        fields.flags,
-        [section],
-        identifier,
-        name,
-        recorded,
-        found,
-        attributes,
-        found.times,
-        notes,
-    )
+        record.attributes["volume_sequence_number"] = fields.sequence_number
     if fields.xattr_length:
-        _extended_attributes(view, section, record)
+        _extended_attributes(view, record.sections[0], record)
     return record
 
 
-def _name(view: View, identifier: bytes, found: RockRidge, *, is_file: bool) -> Name:
-    if found.name:
-        return names.rock_ridge(found.name, identifier)
+def _name(view: View, record: Record) -> Name:
+    identifier, is_file = record.raw_identifier, not record.flags & DIRECTORY
+    if record.rock_ridge.name:
+        return names.rock_ridge(record.rock_ridge.name, identifier)
     if view.naming == "joliet":
         return names.joliet(identifier, is_file=is_file)
     if view.naming == "enhanced":
@@ -121,26 +107,23 @@ def _name(view: View, identifier: bytes, found: RockRidge, *, is_file: bool) -> 
     return names.plain(identifier, is_file=is_file)
 
 
-def _system_use(
-    view: View, area: bytes, lba: int, offset: int, notes: list[Anomaly], *, is_self: bool
-) -> tuple[RockRidge, dict[str, Any]]:
-    attributes: dict[str, Any] = {}
+def _system_use(view: View, area: bytes, offset: int, record: Record) -> None:
+    """The system use area (9.1.13), which begins at `offset`: CD-ROM XA, Apple's extension, or SUSP."""
     xa = rockridge.xa(area)
     if xa is not None:
-        attributes["xa"] = xa
+        record.attributes["xa"] = xa
     if view.susp is None:
-        found = RockRidge()
         rest = area[susp.XA_BYTES :] if xa else area
         if rest[:2] in (b"AA", b"BA") and len(rest) >= rest[2] >= susp.HEADER_BYTES:
-            attributes["apple"] = rockridge.apple(rest[3], rest[4 : rest[2]])
-        return found, attributes
+            record.attributes["apple"] = rockridge.apple(rest[3], rest[4 : rest[2]])
+        return
     skip = view.susp.skip_bytes
-    if is_self and susp.find_mark(area)[0] is not None:
+    if record.raw_identifier == SELF and susp.find_mark(area)[0] is not None:
         skip = view.susp.start_bytes
-    entries = susp.entries(area[skip:], lba, offset + skip, view.continuations, notes)
-    found = rockridge.interpret(entries, notes)
-    attributes.update(found.attributes)
-    return found, attributes
+    entries = susp.entries(area[skip:], record.lba, offset + skip, view.continuations, record.notes)
+    record.rock_ridge = rockridge.interpret(entries, record.notes)
+    record.times = record.rock_ridge.times
+    record.attributes.update(record.rock_ridge.attributes)
 
 
 def _section(view: View, fields: DirectoryRecord, differing: list[Disagreement]) -> Section:

@@ -5,7 +5,6 @@ goes on with the next entry.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from acquire.layout import Layout
@@ -31,39 +30,42 @@ _CONTINUE = 0x01
 _CURRENT = 0x02
 _PARENT = 0x04
 _ROOT = 0x08
-MAXIMUM_NAME_BYTES = 65_536
-"""More bytes of one name or link target than this are not kept."""
+MAXIMUM_NAME_BYTES = 4096
+"""More bytes of one name or link target than this are not kept (POSIX PATH_MAX)."""
+MAXIMUM_VALUE_BYTES = 65_536
+"""More bytes of one extended attribute than this are not kept."""
 
 
-@dataclass(slots=True)
 class RockRidge:
     """What the system use entries of one record say; None where they say nothing."""
 
-    name: bytes | None = None
-    mode: int | None = None
-    links: int | None = None
-    uid: int | None = None
-    gid: int | None = None
-    inode: int | None = None
-    device: str | None = None
-    link_target: str | None = None
-    child: int | None = None
-    parent: int | None = None
-    relocated: bool = False
-    times: dict[str, Timestamp] = field(default_factory=dict)
-    extensions: list[str] = field(default_factory=list)
-    attributes: dict[str, Any] = field(default_factory=dict)
-    link: "_Link | None" = None
-    aaip: "_Components | None" = None
+    def __init__(self) -> None:
+        """Nothing is said yet."""
+        self.name: bytes | None = None
+        self.mode: int | None = None
+        self.links: int | None = None
+        self.uid: int | None = None
+        self.gid: int | None = None
+        self.inode: int | None = None
+        self.device: str | None = None
+        self.link_target: str | None = None
+        self.child: int | None = None
+        self.parent: int | None = None
+        self.relocated = False
+        self.times: dict[str, Timestamp] = {}
+        self.extensions: list[str] = []
+        self.attributes: dict[str, Any] = {}
+        self.link: _Link | None = None
+        self.aaip: _Components | None = None
 
 
-@dataclass(slots=True)
 class _Link:
     """A symbolic link's components so far (RRIP 4.1.3.1); ROOT is an empty one."""
 
-    parts: list[bytes] = field(default_factory=list)
-    joined: bool = False
-    size: int = 0
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.joined = False
+        self.size = 0
 
     def target(self) -> str:
         """The path: components joined by "/"."""
@@ -72,12 +74,12 @@ class _Link:
         return "/".join(text_of(part).replace("/", "\\x2f").replace("\0", "\\x00") for part in self.parts)
 
 
-@dataclass(slots=True)
 class _Components:
     """AAIP 2.0: names and values in turn, each perhaps in several pieces."""
 
-    parts: list[bytes] = field(default_factory=list)
-    joined: bool = False
+    def __init__(self) -> None:
+        self.parts: list[bytearray] = []
+        self.joined = False
 
 
 def interpret(entries: list[SystemUse], notes: list[Anomaly]) -> RockRidge:
@@ -287,10 +289,12 @@ def _al(entry: SystemUse, found: RockRidge, notes: list[Anomaly]) -> None:
     while at + 2 <= len(data):
         flags, length = data[at], data[at + 1]
         content = data[at + 2 : at + 2 + length]
-        if aaip.joined and aaip.parts:
+        if not aaip.joined or not aaip.parts:
+            aaip.parts.append(bytearray())
+        if len(aaip.parts[-1]) + len(content) <= MAXIMUM_VALUE_BYTES:
             aaip.parts[-1] += content
         else:
-            aaip.parts.append(content)
+            _wrong(entry, "the attribute is too long", notes, seen="", expected=MAXIMUM_VALUE_BYTES)
         aaip.joined = bool(flags & _CONTINUE)
         at += 2 + length
 
@@ -298,14 +302,14 @@ def _al(entry: SystemUse, found: RockRidge, notes: list[Anomaly]) -> None:
 _NAMESPACES = {2: "system.", 3: "user.", 4: "isofs.", 5: "trusted.", 6: "security."}
 
 
-def _aaip(parts: list[bytes]) -> dict[str, str]:
+def _aaip(parts: list[bytearray]) -> dict[str, str]:
     """Name to value (hexadecimal) of the attributes; the empty name is the access control list."""
     named: dict[str, str] = {}
     for name, value in zip(parts[::2], parts[1::2], strict=False):
         if name and name[0] in _NAMESPACES:
-            text = _NAMESPACES[name[0]] + text_of(name[1:])
+            text = _NAMESPACES[name[0]] + text_of(bytes(name[1:]))
         else:
-            text = text_of(name[1:] if name[:1] == b"\x01" else name)
+            text = text_of(bytes(name[1:] if name[:1] == b"\x01" else name))
         named[text] = value.hex()
     return named
 

@@ -15,7 +15,7 @@ HEADER_BYTES = 4
 """SUSP 4.1: signature word (2), length, version; the length counts these too."""
 MAXIMUM_AREA_BYTES = 1 << 20
 """All continuation areas of one record together are read up to this size."""
-MAXIMUM_TOTAL_BYTES = 1 << 30
+MAXIMUM_TOTAL_BYTES = 256 << 20
 """All continuation areas of one volume together are read up to this size, or that of the image if less."""
 _KNOWN = frozenset(
     (b"SP", b"CE", b"ER", b"ES", b"PD", b"ST", b"RR", b"PX", b"PN", b"SL", b"NM", b"CL", b"PL")

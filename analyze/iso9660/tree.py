@@ -21,10 +21,14 @@ MAXIMUM_DIRECTORY_BYTES = 256 << 20
 """A directory is read up to this size: 2.5 million records of 100 bytes."""
 MAXIMUM_ENTRIES = 10_000_000
 """A volume's entries are listed up to about this number."""
-MAXIMUM_PATH_CHARACTERS = 32_768
+MAXIMUM_PATH_CHARACTERS = 4096
 """Directories whose path is longer than this are not entered."""
-CHUNK_SECTORS = 512
-"""A directory is read in runs of 1 MiB; records never cross a sector, so neither a run."""
+MAXIMUM_KEPT_CHARACTERS = 1 << 28
+"""Directories whose paths are together longer than this, 200 added for each, are not entered."""
+RUN_SECTORS = 64
+"""A directory is read in runs of 128 KiB; records never cross a sector, so neither a run."""
+PIECE_BYTES = 16 * SECTOR_BYTES
+"""A run is listed in pieces: the entries of one stay in the processor's cache."""
 
 
 class Tree:
@@ -40,6 +44,7 @@ class Tree:
         self._waiting: deque[Directory] = deque([root])
         self._strays: set[int] = set()
         self._budget = view.blocks.image_bytes + SECTOR_BYTES
+        self._kept = MAXIMUM_KEPT_CHARACTERS
         self._stopped = False
 
     def batches(self) -> Iterator[list[Entry | Anomaly]]:
@@ -81,15 +86,16 @@ class Tree:
         scanner.begin()
         lba, remaining = start_lba, sectors(start + size)
         while remaining > 0 and not self._stopped:
-            data = self._blocks.image.read(lba, min(remaining, CHUNK_SECTORS))
+            data = self._blocks.image.read(lba, min(remaining, RUN_SECTORS))
             if not data:
                 break
-            scanner.scan(data, start, lba, directory)
-            yield self._drain()
-            start = 0
-            lba += CHUNK_SECTORS
-            remaining -= CHUNK_SECTORS
-            self._limit()
+            for at in range(0, len(data), PIECE_BYTES):
+                scanner.scan(data[at : at + PIECE_BYTES], start, lba + at // SECTOR_BYTES, directory)
+                yield self._drain()
+                start = 0
+                self._limit()
+            lba += RUN_SECTORS
+            remaining -= RUN_SECTORS
         if size:
             scanner.end(directory)
         yield self._drain()
@@ -162,8 +168,10 @@ class Tree:
                 seen=f"block {block}",
             )
             return
-        if len(directory.path) > MAXIMUM_PATH_CHARACTERS:
-            self.scanner.say(kind.LIMIT, "The path is too long: the directory is not entered", None, lba=lba)
+        self._kept -= len(directory.path) + 200
+        if len(directory.path) > MAXIMUM_PATH_CHARACTERS or self._kept < 0:
+            why = "Too many directories" if self._kept < 0 else "The path is too long"
+            self.scanner.say(kind.LIMIT, f"{why}: the directory is not entered", None, lba=lba)
             return
         self._known[block] = directory
         if stray:
