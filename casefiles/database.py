@@ -243,6 +243,21 @@ class Database:
         finally:
             self._depth = 0
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All that is read inside is of one moment, whatever another process writes meanwhile."""
+        if self._depth:
+            yield
+            return
+        with self._errors():
+            self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            if self._connection.in_transaction:
+                with self._errors():
+                    self._connection.execute("ROLLBACK")
+
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""

@@ -62,7 +62,8 @@ def render_html(case: Case, destination: Path, *, made_at: datetime | None = Non
         paths = [destination]
     if all(path.exists() for path in paths):
         raise _exists(paths[-1])
-    return _write_new(paths, page(CaseView(case), moment))
+    with case.database.snapshot():
+        return _write_new(paths, page(CaseView(case), moment))
 
 
 def page(view: CaseView, made_at: datetime) -> Iterator[str]:

@@ -5,8 +5,10 @@ import hashlib
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
+import tracemalloc
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
@@ -16,13 +18,22 @@ import pytest
 from acquire.errors import CaseError, DestinationError, DiskFullError
 from acquire.exhibit import Plan
 from acquire.geometry import SectorRange
-from acquire.toc import Disc
+from acquire.toc import Disc, single_track
 from analyze.coverage import Coverage
+from analyze.entry import EntryKind
 from casefiles import query
 from casefiles.case import Case
 from report.figures import evidence_time
-from report.html import render_html
-from tests.report.conftest import HOSTILE_NAMES, hostile_nouns, image_bytes, ordinary_nouns
+from report.html import page, render_html
+from report.model import CaseView
+from tests.report.conftest import (
+    HOSTILE_NAMES,
+    SECTORS,
+    Listing,
+    hostile_nouns,
+    image_bytes,
+    ordinary_nouns,
+)
 from tests.report.page import Element, Listed, listed, read_page
 
 MADE_AT = datetime(2026, 9, 2, 12, 0, 0, tzinfo=UTC)
@@ -400,7 +411,8 @@ _SMALL_FILES = """
 import resource, signal, sys
 from pathlib import Path
 from casefiles.case import Case
-from report.html import render_html
+from report.html import page, render_html
+from report.model import CaseView
 case = Case.open(sys.argv[1], write=False)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
@@ -497,3 +509,49 @@ def test_directories_that_hold_each_other_are_said(make_case):
     case.database.execute("UPDATE entries SET parent_id = 9 WHERE id = 8")
     text = by_id(page_of(case), "view-1").one("p", "warning-line").text()
     assert text.startswith("31 more entries of this view stand in directories that hold each other")
+
+
+def test_a_report_is_of_one_moment(make_case, tmp_path):
+    """Another process writes to the case while the report is made: none of it gets in."""
+    case = make_case()
+    with case.database.snapshot():
+        view = CaseView(case)
+        other = sqlite3.connect(case.folder.database, timeout=0, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("UPDATE entries SET name = 'changed'")
+        before = "".join(page(view, MADE_AT))
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("COMMIT")
+    other.execute("COMMIT")
+    other.close()
+    name = '<th scope="row">README.TXT</th>'
+    assert name in before
+    assert name not in "".join(page(view, MADE_AT))
+
+
+def few_and_many():
+    """One directory of 1,000 files, and one of 6,000 in a case of the same kind."""
+    for count in (1000, 6000):
+
+        def nouns(count: int = count):
+            listing = Listing(0, "iso9660", "MANY")
+            folder = listing.add(None, "folder", EntryKind.DIRECTORY)
+            for number in range(count):
+                listing.add(folder, f"Document number {number:06}.txt")
+            return [single_track(SECTORS), listing.info, *listing.entries, Coverage((), SECTORS)]
+
+        yield count, nouns
+
+
+def test_memory_does_not_grow_with_the_disc(tmp_path, made_cases):
+    """Six times the entries in one directory, and the peak of what Python holds stays where it was."""
+    peaks = {}
+    for count, nouns in few_and_many():
+        with Case.open(made_cases(nouns), write=False) as case:
+            render_html(case, tmp_path / f"warm {count}.html", made_at=MADE_AT)
+            tracemalloc.start()
+            path = render_html(case, tmp_path / f"{count}.html", made_at=MADE_AT)
+            peaks[count] = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            assert path.read_text(encoding="utf-8").count('<tr id="e') == count
+    assert peaks[6000] < peaks[1000] + 500_000
