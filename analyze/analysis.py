@@ -33,6 +33,14 @@ from analyze.volume import Volume, VolumeInfo
 
 __all__ = ["ContentDigest", "ContentItem", "Examined", "digest_contents", "examine"]
 
+_ENTRY_BYTES = 34
+"""The shortest record that makes an entry (ECMA-119 §9.1; a UDF one is longer)."""
+_READINGS = 4
+"""How often every byte of the image may have been read as a record before no more volumes are walked.
+
+Each session and each view has records of its own, so that real discs stay far below 1.
+"""
+
 Examined = Disc | VolumeInfo | Entry | Anomaly | Finding | Coverage
 
 
@@ -59,6 +67,7 @@ class _Examination:
         self.claims = Claims(image.sector_count)
         self.scan = UnownedScan(image, self.claims.coverage)
         self.ordinal = 0
+        self.entries_left = _READINGS * (image.size_bytes // _ENTRY_BYTES + 1)
         self.known: dict[tuple[Root, ...], tuple[int | None, DescriptorSet]] = {}
         self.sessions: list[tuple[int, int]] = []  # number and start of those in which a volume was opened
         self.volumes_end = 0
@@ -89,9 +98,16 @@ class _Examination:
         for noun in open_all(self.image, start, number, self.ordinal):
             if isinstance(noun, Anomaly | Finding):
                 yield noun
-            else:
+            elif self.entries_left > 0:
                 self.ordinal = noun.info.ordinal + 1
                 yield from self._walk(noun)
+            else:
+                yield finding(
+                    "volume-limit",
+                    f"The volumes so far list the same records again and again; LBA {start} is not walked",
+                    lba=start,
+                )
+                return
         if self.ordinal > before:
             if number is not None:
                 self.sessions.append((number, start))
@@ -115,6 +131,7 @@ class _Examination:
                 yield noun if noun.volume is not None else noun._replace(volume=info.ordinal)
                 continue
             yield noun
+            self.entries_left -= 1
             for stream in noun.streams:
                 if claim(stream.extents) >= sector_count and self._is_past(stream):
                     past_count += 1
@@ -294,12 +311,13 @@ class _Examination:
         """The disc with the sessions that were inferred, where none are recorded."""
         if self.disc.recorded or self.sessions in ([], [(1, 0)]):
             return self.disc
+        mode = next((t.mode for s in self.disc.sessions for t in s.tracks), TrackMode.DATA)
         ends = sorted({max(start, 0) for _, start in self.sessions} | {self.image.sector_count})
         made: list[Session] = []
         for number, start in sorted(dict(self.sessions).items()):
             first = max(start, 0)
             length = next((end for end in ends if end > first), first) - first
-            track = Track(number, number, TrackMode.DATA, first, length)
+            track = Track(number, number, mode, first, length)
             made.append(Session(number, first, length, (track,)))
         return Disc(tuple(made), recorded=False, mcn=self.disc.mcn)
 

@@ -47,7 +47,7 @@ _TABLE = (
     Kind(
         "volume-limit",
         Severity.WARNING,
-        "More volumes at one place, or more descriptor sets on the disc, than are examined.",
+        "More volumes at one place, more descriptor sets, or more listings of the same records than is real.",
     ),
     Kind("image-truncated", Severity.WARNING, "The volume states more sectors than the image holds."),
     Kind(

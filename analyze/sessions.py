@@ -185,6 +185,8 @@ class UnownedScan:
         self.coverage = coverage
         self.data = Runs()
         self.sets_found = 0
+        self._declared: tuple[SectorRange, ...] = ()
+        self._unread = RangeSet()
 
     def sets(self) -> Iterator[DescriptorSet]:
         """Yield descriptor sets in the order of the disc; past MAX_SETS they are only counted as data."""
@@ -197,9 +199,11 @@ class UnownedScan:
 
     def _next_set(self, cursor: int) -> DescriptorSet | None:
         """Scan on from `cursor`; sectors that are known to be unread are left alone."""
-        unread = RangeSet(self.image.unread())
+        declared = self.image.unread()
+        if declared != self._declared:
+            self._declared, self._unread = declared, RangeSet(declared)
         for gap in self.coverage().unowned(cursor):
-            for start, count in unread.without(gap):
+            for start, count in self._unread.without(gap):
                 for lba in range(start, start + count, _SCAN_SECTORS):
                     block = self.image.read(lba, min(_SCAN_SECTORS, start + count - lba))
                     at = self._look_through(block, lba)

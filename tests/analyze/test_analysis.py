@@ -344,6 +344,26 @@ def test_an_opener_that_never_ends_is_stopped():
     assert nouns[-1].code == "volume-limit"
 
 
+def test_many_sets_that_list_the_same_tree_are_stopped(monkeypatch):
+    """Thirty sets of descriptors, each with a root of another size, over one tree: it is stopped.
+
+    Every set is a session by its own account, so that a small image could list millions of entries. The
+    limit is a quarter of the real one here, to be met sooner.
+    """
+    monkeypatch.setattr("analyze.analysis._READINGS", 1)
+    base = small_disc({b"F%03d;1" % n: b"" for n in range(40)}, sectors=300)
+    sets = {}
+    for n in range(30):
+        primary = bytearray(base[16])
+        primary[158:166], primary[166:174] = both32(200), both32(SECTOR * (n + 21))
+        sets[30 + 3 * n], sets[31 + 3 * n] = bytes(primary), base[17]
+    image = image_of(base, sets, {200 + n: base[20] for n in range(20)}, size_sectors=300)
+    nouns = list(examine(image))
+    assert_well_formed(image, nouns)
+    assert [noun.code for noun in nouns if isinstance(noun, Finding)].count("volume-limit") >= 1
+    assert sum(isinstance(noun, Entry) for noun in nouns) < image.size_bytes // 34 + 1000
+
+
 def test_volumes_without_walking():
     """The expected places only: one view of each, ordinals in a row, nothing walked."""
     image = image_of(small_disc(FILES), small_disc(FILES, at=100), size_sectors=150)
