@@ -11,13 +11,13 @@ added after that, and only on a terminal (NO_COLOR and TERM=dumb turn them off).
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import IO, NamedTuple
 
 from acquire.errors import DestinationError, JewelcaseError
-from acquire.progress import Progress, ProgressCallback
+from acquire.progress import ProgressCallback
 
 PROGRAM = "jewelcase"
 BOLD, RED, YELLOW, BLUE, CYAN = "1", "31", "33", "34", "36"
@@ -200,55 +200,7 @@ def progress() -> Iterator[ProgressCallback | None]:
     if not is_terminal(sys.stderr):
         yield None
         return
-    with _bars() as callback:
+    from jewelcase.bars import bars  # noqa: PLC0415  rich costs 50 ms; a pipe never pays it
+
+    with bars() as callback:
         yield callback
-
-
-_PHASES = {
-    "acquire": "Reading",
-    "resume": "Reading again what is there",
-    "verify": "Verifying",
-    "walk": "Walking",
-    "digest": "Hashing content",
-}
-
-
-@contextmanager
-def _bars() -> Iterator[Callable[[Progress], None]]:
-    """One bar a phase, on standard error."""
-    from rich.console import Console  # noqa: PLC0415  rich costs 50 ms; a pipe never pays it
-    from rich.progress import (  # noqa: PLC0415  the same
-        BarColumn,
-        DownloadColumn,
-        TaskID,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-    from rich.progress import Progress as Bars  # noqa: PLC0415  the same
-
-    bars = Bars(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(binary_units=True),
-        TransferSpeedColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left", markup=False),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[unread]}", markup=False),
-        console=Console(stderr=True, highlight=False),
-    )
-    tasks: dict[str, TaskID] = {}
-
-    def show(step: Progress) -> None:
-        task = tasks.get(step.phase)
-        # A phase begins again (the next exhibit): a new bar.
-        if task is None or step.done < bars.tasks[bars.task_ids.index(task)].completed:
-            name = visible(_PHASES.get(step.phase, step.phase))
-            task = tasks[step.phase] = bars.add_task(name, total=step.total or None, unread="")
-        unread = f"{step.unread:,} bytes unread" if step.unread else ""
-        bars.update(task, completed=step.done, total=step.total or None, unread=unread)
-
-    with bars:
-        yield show

@@ -36,6 +36,7 @@ _MAX_CHUNK_BYTES = 1 << 26
 class ForeignEwfImage:
     """A container as libewf reads it, as an `Image` of 2048-byte sectors; one read at a time."""
 
+    kind = "ewf, by libewf"
     limits: tuple[str, ...] = (
         "Which sectors could not be read when this container was made is not known here",
         "Sessions that the container may record are not known here",

@@ -1,6 +1,7 @@
 """`jewelcase info`: what a disc image is, without a case."""
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jewelcase import console
@@ -49,9 +50,9 @@ def info(image: Image, *, json: Json = False) -> int:
     try:
         seen = look(opened)
         if json:
-            console.emit(as_json(opened, seen))
+            console.emit(as_json(image, opened, seen))
         else:
-            show(opened, seen)
+            show(image, opened, seen)
         return int(bool(seen.anomalies) or bool(opened.unread()))
     finally:
         opened.close()
@@ -90,10 +91,10 @@ def look(image: "DiscImage") -> Seen:
     return Seen(disc, volumes, counts, anomalies, findings, coverage)
 
 
-def as_json(image: "DiscImage", seen: Seen) -> dict[str, Any]:
+def as_json(path: Path, image: "DiscImage", seen: Seen) -> dict[str, Any]:
     """One object with everything that `show` writes, exact."""
     return {
-        "image": image.name,
+        "image": str(path),
         "container": _container(image),
         "size_bytes": image.size_bytes,
         "sector_count": image.sector_count,
@@ -121,12 +122,12 @@ def _container(image: "DiscImage") -> str:
     return str(getattr(image, "kind", type(image).__name__))
 
 
-def show(image: "DiscImage", seen: Seen) -> None:
+def show(path: Path, image: "DiscImage", seen: Seen) -> None:
     """Write it for people."""
     from report.figures import count, percent, sector_ranges, size  # noqa: PLC0415  for people only
 
     rows = [
-        ("image", image.name),
+        ("image", str(path)),
         ("container", _container(image)),
         ("size", size(image.size_bytes)),
         ("sectors", f"{count(image.sector_count)} of 2048 bytes"),
@@ -174,20 +175,20 @@ def _place(anomaly: "Anomaly") -> str:
 
 def _show_disc(disc: "Disc") -> None:
     """Write sessions and tracks as a table."""
+    tracks = [track for session in disc.sessions for track in session.tracks]
+    head = ["session", "track", "start LBA", "sectors", "mode"]
     rows = [
-        (
-            str(track.session),
-            str(track.number),
-            track.mode.value,
-            str(track.start_lba),
-            str(track.length_sectors),
-            track.isrc or "",
-        )
-        for session in disc.sessions
-        for track in session.tracks
+        [str(each.session), str(each.number), str(each.start_lba), str(each.length_sectors)]
+        for each in tracks
     ]
+    for row, each in zip(rows, tracks, strict=True):
+        row.append(each.mode.value)
+    if any(each.isrc for each in tracks):
+        head.append("ISRC")
+        for row, each in zip(rows, tracks, strict=True):
+            row.append(each.isrc or "-")
     console.out("")
-    console.table(("session", "track", "mode", "start LBA", "sectors", "ISRC"), rows, frozenset({0, 1, 3, 4}))
+    console.table(head, rows, frozenset(range(4)))
 
 
 def _show_volume(volume: "VolumeInfo", counts: Counter[str]) -> None:

@@ -65,7 +65,7 @@ def ls(
     opened = open_image(image)
     try:
         listing.walk(opened)
-        listing.finish(opened.name)
+        listing.finish(str(image))
         return int(listing.anomalies > 0 or bool(opened.unread()))
     finally:
         listing.close()

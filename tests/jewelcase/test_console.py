@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 
@@ -111,7 +112,7 @@ def test_progress_is_silent_where_nobody_watches(capsys):
 
 
 def test_progress_shows_rate_and_time_left_on_a_terminal():
-    """On a real pseudo-terminal: a bar with the phase, a rate, the time left, and unread bytes."""
+    """On a real pseudo-terminal: the phase, a rate, the time left, unread bytes; entries while walking."""
     code = """
 import time
 from acquire.progress import Progress
@@ -119,6 +120,9 @@ from jewelcase import console
 with console.progress() as show:
     for done in range(0, 11):
         show(Progress("acquire", done << 20, 10 << 20, 4096 if done > 5 else 0))
+        time.sleep(0.12)
+    for done in (1000, 2000, 3000):
+        show(Progress("walk", done, 0))
         time.sleep(0.12)
     show(Progress("verify", 0, 10 << 20))
     show(Progress("verify", 10 << 20, 10 << 20))
@@ -140,10 +144,12 @@ with console.progress() as show:
             seen += block
         assert process.stdout.read() == b""
     os.close(master)
-    text = seen.decode()
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
     assert process.returncode == 0
     assert "Reading" in text
     assert "Verifying" in text
-    assert "MiB/s" in text or "MB/s" in text
-    assert "0:00:0" in text
+    assert "MiB/s" in text
+    assert "of 10.00 MiB" in text
+    assert "left 0:00:0" in text
+    assert "3,000 entries" in text
     assert "4,096 bytes unread" in text
