@@ -144,7 +144,7 @@ def _begin(partial: Partial, opened: Opened, target: Target, plan: Plan) -> Stat
                 "system": records.host()["system"],
             },
         }
-        identity = opened.source.identity()
+        identity = opened.identity()
         sitting["phase"] = READING
         state = State(READING, settings, identity, target.sector_bytes, target.size_bytes, started, [sitting])
     else:
@@ -179,10 +179,9 @@ def _check_plan(state: State, plan: Plan, partial: Partial) -> None:
 
 def _check_identity(identity: dict[str, Any], opened: Opened, partial: Partial) -> None:
     """Refuse to go on from another source than was begun with; what is not known cannot differ."""
-    now_is = json.loads(json.dumps(opened.source.identity()))
     differing = [
         f"{name.replace('_', ' ')} was {identity[name]!r} and is {value!r}"
-        for name, value in now_is.items()
+        for name, value in opened.identity().items()
         if identity.get(name) is not None and value is not None and identity[name] != value
     ]
     if differing:
@@ -318,8 +317,8 @@ def _source(work: Work) -> dict[str, Any]:
     """The source record: what it is, and for a container its files and whether its own digests agree."""
     state = work.state
     known = dict(state.outcome["source"]) | {"identity": state.identity}
-    if work.opened.notes:
-        known["notes"] = list(work.opened.notes)
+    if notes := [*work.opened.notes, *state.outcome["problems"]]:
+        known["notes"] = notes
     if work.opened.image is None:
         return known
     known["container_files"] = [_file(work, Path(name)) for name in known["container_files"]]

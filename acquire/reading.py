@@ -88,6 +88,7 @@ def read(work: Work) -> None:
         "lost": reader.lost,
         "source_changes": source.changes(),
         "source": source.describe(),
+        "problems": work.opened.problems(),
         "method": "past the page cache (O_DIRECT)" if source.direct else "through the page cache",
     }
     work.log.event(

@@ -132,6 +132,7 @@ class RawSource:
         self.path = path
         self._descriptor = -1
         self._alone: int | None = None
+        self._alone_tried = False
         self.direct = False
         descriptor = open_readable(path)
         try:
@@ -198,7 +199,8 @@ class RawSource:
 
     def read_alone(self, view: memoryview, start_bytes: int) -> int:
         """Read one unit past the page cache where the file system can; see `Source.read_alone`."""
-        if self._alone is None and not self._is_device:
+        if not self._alone_tried and not self._is_device:
+            self._alone_tried = True
             self._alone = self._open_alone()
         if self._alone is not None:
             try:
@@ -316,7 +318,7 @@ class RawSource:
             if descriptor is not None and descriptor >= 0:
                 with suppress(OSError):
                     os.close(descriptor)
-        self._descriptor, self._alone = -1, None
+        self._descriptor, self._alone, self._alone_tried = -1, None, False
 
 
 class ImageSource:

@@ -1,7 +1,10 @@
 """Target: what is made of a source: format, file name, sector size; and whether it fits."""
 
+import hashlib
+import json
 import mmap
 import shutil
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +18,7 @@ from acquire.source import ImageSource, Source, open_raw
 from acquire.toc import Session, TrackMode
 
 _SLACK_BYTES = 1 << 20
+_MOST_PROBLEMS = 1000
 _OPTICAL = 5
 """SCSI peripheral device type of CD, DVD and Blu-ray drives (SPC-4, "Peripheral device type")."""
 _DESCRIPTORS = (b"CD001", b"BEA01", b"CDW02", b"BOOT2")
@@ -22,7 +26,7 @@ _DESCRIPTORS = (b"CD001", b"BEA01", b"CDW02", b"BOOT2")
 
 
 class Opened(NamedTuple):
-    """A source, as it is opened; closing it closes all.
+    """A source, as it is opened; closing it closes all. `notes` are sentences for the record.
 
     `image` is the image in it, if it is a container. `raw_cd` says that it is a file of whole CD sectors.
     `declared` is the map that lies beside it, if one does: what whoever made the file did not read.
@@ -33,6 +37,20 @@ class Opened(NamedTuple):
     raw_cd: bool = False
     declared: SectorMap | None = None
     notes: tuple[str, ...] = ()
+
+    def identity(self) -> dict[str, Any]:
+        """What must be equal for an interrupted acquisition to go on, as JSON gives it back."""
+        known = self.source.identity()
+        if self.source.kind == "file":
+            chart = b"" if self.declared is None else self.declared.render()
+            known["map_sha256"] = hashlib.sha256(chart).hexdigest()
+        same: dict[str, Any] = json.loads(json.dumps(known))
+        return same
+
+    def problems(self) -> list[str]:
+        """What was wrong with the container that was read, in sentences; bounded in number."""
+        found = islice(getattr(self.image, "problems", ()), _MOST_PROBLEMS)
+        return [f"{each.what} ({each.file} at byte {each.offset})" for each in found]
 
 
 class Target(NamedTuple):
@@ -68,7 +86,8 @@ def open_source(path: Path) -> Opened:
             raw_cd = probe.raw_sector_bytes == RAW_SECTOR_BYTES
             return Opened(open_raw(path), None, raw_cd, probe.map, probe.notes)
     try:
-        return Opened(ImageSource(image, path, _container(image, path)), image)
+        source = ImageSource(image, path, _container(image, path))
+        return Opened(source, image, notes=tuple(getattr(image, "limits", ())))
     except BaseException:
         image.close()
         raise

@@ -283,6 +283,7 @@ def test_a_damaged_container(tmp_path: Path, folder: Path):
     assert (folder / "B" / "B.iso").read_bytes() == bytes(data)
     assert made.digests == digests_of(bytes(data))
     assert made.errors[0]["errno"] == "EIO"
+    assert any("chunk" in note for note in made.source["notes"])
     assert "DOES NOT AGREE" in (folder / "B" / "B.log.txt").read_text()
 
 
@@ -300,6 +301,14 @@ def test_unread_sectors_stay_unread_from_exhibit_to_exhibit(tmp_path: Path, fold
         assert image.unread() == ((10, 3),)
     second = acquire(folder / "A" / "A.E01", folder, "B", Plan(format="raw"))
     assert (second.unread, second.sectors_filled) == (((10, 3),), 3)
+
+
+@pytest.mark.corpus
+def test_what_is_not_known_of_a_container(corpus, folder: Path):
+    """Of an Ex01, read by libewf, it is noted that its list of unread sectors is not known."""
+    made = acquire(corpus("ewf-forensic/zeros_128s.Ex01"), folder, "A")
+    assert any("not known here" in note for note in made.source["notes"])
+    assert made.source["stored_agree"]["md5"] is True
 
 
 @pytest.mark.corpus

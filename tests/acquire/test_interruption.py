@@ -184,6 +184,18 @@ def test_another_source(tmp_path: Path, folder: Path, source):
     assert (folder / "A.partial" / "A.state.json").read_bytes() == before
 
 
+def test_another_map_beside_it(tmp_path: Path, folder: Path, source):
+    """A map that came beside the source meanwhile changes what counts as read, so it is refused."""
+    copy = tmp_path / "disc.iso"
+    shutil.copy(source, copy)
+    interrupted_at(copy, folder, "raw", 5 << 20)
+    SectorMap(SIZE).save(tmp_path / "disc.map")
+    with pytest.raises(SourceError, match="map sha256 was"):
+        acquire(copy, folder, "A", Plan("raw"))
+    (tmp_path / "disc.map").unlink()
+    assert acquire(copy, folder, "A", Plan("raw")).sectors_unread == 0
+
+
 @pytest.mark.parametrize(
     ("plan", "words"),
     [
