@@ -105,17 +105,13 @@ def open_raw(path: Path) -> "RawSource":
     Raises:
         SourceError: as `open_readable`; and it is empty, mounted or in use.
     """
-    descriptor = open_readable(path)
-    try:
-        kind = os.fstat(descriptor)
-        if stat.S_ISBLK(kind.st_mode):
-            used = blockdevice.in_use(kind.st_rdev)
-            if used:
-                raise SourceError(
-                    f"The device is {used}", where=path, do="Unmount it first: what is mounted may change"
-                )
-    finally:
-        os.close(descriptor)
+    with suppress(OSError, ValueError):  # whatever is wrong with the path, opening it says so better
+        kind = os.stat(path)  # noqa: PTH116  NUL in a name is a ValueError both ways
+        used = blockdevice.in_use(kind.st_rdev) if stat.S_ISBLK(kind.st_mode) else None
+        if used:
+            raise SourceError(
+                f"The device is {used}", where=path, do="Unmount it first: what is mounted may change"
+            )
     return RawSource(path)
 
 
