@@ -29,15 +29,12 @@ from report.escape import css_string, shown, shown_name, shown_path, visible
 from report.model import CaseView
 from report.particulars import block, inline, without_empty
 from report.rows import DIGEST_NAMES, batches, entry_notes, entry_place, entry_times, lines, table_rows, where
+from report.scope import scope
 from report.strip import strip
 from report.tree import Closed, Missing, Opened, Part, holds, tree
 
 _NOT_RECORDED = Markup('<span class="none">not recorded</span>')
 _TONES = {"information": "plain", "notice": "caution", "warning": "warning"}
-_SCOPE = (
-    "Content was read to compute digests. It was not opened, searched or judged, and no deleted content was "
-    "sought in sectors that belong to no file."
-)
 _PAGE_FONT = "font: 8pt system-ui, sans-serif; color: #33393f;"
 _NAMES_TRIED = 1000
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
@@ -88,7 +85,6 @@ def page(view: CaseView, made_at: datetime) -> Iterator[str]:
         policy=Markup(policy),  # noqa: S704  made here of constants and base64
         style=Markup(style),  # noqa: S704  our own file and a CSS string
         script=Markup(script),  # noqa: S704  our own file
-        scope=_SCOPE,
         kinds={volume.kind for exhibit in view.exhibits for volume in exhibit.volumes},
     )
 
@@ -173,6 +169,7 @@ def _environment() -> jinja2.Environment:
         tone=lambda severity: _TONES.get(severity, "plain"),
         labelled=lambda digests: [(DIGEST_NAMES.get(name, name), value) for name, value in digests.items()],
         block=block,
+        scope=scope,
         inline=inline,
         acquired=statements.acquired,
         coverage=statements.coverage,

@@ -98,9 +98,10 @@ class AnalysisView(NamedTuple):
 
 
 class VolumeView(NamedTuple):
-    """A row of `volumes`, and what its entries come to."""
+    """A row of `volumes`, and what its entries come to; `title` names it among those of its exhibit."""
 
     id: int
+    title: str
     ordinal: int
     kind: str
     label: str
@@ -127,12 +128,6 @@ class VolumeView(NamedTuple):
     def kind_name(self) -> str:
         """The file system's name as people write it."""
         return VOLUME_KINDS.get(self.kind, self.kind)
-
-    @property
-    def title(self) -> str:
-        """Names the view among those of its exhibit: `ISO 9660 “LABEL”`."""
-        named = f"{self.kind_name} “{self.label}”" if self.label else f"{self.kind_name} without label"
-        return named if self.session in (None, 1) else f"{named}, session {self.session}"
 
     @property
     def entries(self) -> int:
@@ -313,26 +308,35 @@ class CaseView:
         case, evidence_id = self._case, row["id"]
         acquisitions = query.acquisitions(case, evidence_id)
         analyses = [each for each in query.analyses(case, evidence_id) if each["state"] != "replaced"]
+        sessions = query.sessions(case, evidence_id)
         return _view(
             ExhibitView,
             row,
             acquisition=_acquisition(acquisitions[-1]) if acquisitions else None,
-            sessions=tuple(
-                _view(SessionView, each, recorded=bool(each["recorded"]))
-                for each in query.sessions(case, evidence_id)
-            ),
+            sessions=tuple(_view(SessionView, each, recorded=bool(each["recorded"])) for each in sessions),
             tracks=tuple(_view(TrackView, each) for each in query.tracks(case, evidence_id)),
             analysis=_view(AnalysisView, analyses[-1]) if analyses else None,
-            volumes=tuple(self._volume(each) for each in query.volumes(case, evidence_id)),
+            volumes=tuple(
+                self._volume(each, name_session=len(sessions) > 1)
+                for each in query.volumes(case, evidence_id)
+            ),
             anomalies_by_code=dict(sorted(query.anomaly_counts(case, evidence_id).items())),
             findings_by_severity=query.finding_counts(case, evidence_id),
         )
 
-    def _volume(self, row: Row) -> VolumeView:
-        counts = query.volume_counts(self._case, row["id"])
-        return _view(
-            VolumeView, row, label=row["label"] or "", attributes=_record(row, "attributes"), **counts
+    def _volume(self, row: Row, *, name_session: bool) -> VolumeView:
+        """One view of a disc; its title has the session where the disc has several."""
+        volume = _view(
+            VolumeView,
+            row,
+            title="",
+            label=row["label"] or "",
+            attributes=_record(row, "attributes"),
+            **query.volume_counts(self._case, row["id"]),
         )
+        label = f"“{volume.label}”" if volume.label else "without label"
+        session = f", session {volume.session}" if name_session and volume.session is not None else ""
+        return volume._replace(title=f"{volume.kind_name} {label}{session}")
 
     def children(self, volume: VolumeView, parent_id: int | None) -> Children:
         """What stands in one directory of a view; None is its root."""

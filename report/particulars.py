@@ -13,7 +13,6 @@ from report.escape import shown, shown_name
 from report.figures import count, counted
 
 DEPTH = 6
-BLOCK_DEPTH = 2
 MOST = 100
 
 _NONE = Markup('<span class="none">not recorded</span>')
@@ -27,15 +26,20 @@ _MORE = Markup("<div><dd>{}</dd></div>")
 _Item = TypeVar("_Item")
 
 
-def block(value: object, depth: int = 0) -> Markup:
-    """`value` with a line for each member of a record and for each record of a list."""
-    if depth < BLOCK_DEPTH and isinstance(value, Mapping) and value:
-        members = [_MEMBER.format(_key(key), block(each, depth + 1)) for key, each in _first(value.items())]
-        return _RECORD.format(Markup("").join(members + _left_out(len(value), _MORE)))
-    if depth < BLOCK_DEPTH and isinstance(value, list) and any(isinstance(each, dict) for each in value):
-        items = [_ITEM.format(inline(each)) for each in _first(value)]
-        return _LIST.format(Markup("").join(items + _left_out(len(value), _ITEM)))
-    return inline(value)
+def block(value: object) -> Markup:
+    """A record with a line for each member, in which a list of records has a line for each of them."""
+    if not isinstance(value, Mapping) or not value:
+        return inline(value)
+    members = [_MEMBER.format(_key(key), _rows(each)) for key, each in _first(value.items())]
+    return _RECORD.format(Markup("").join(members + _left_out(len(value), _MORE)))
+
+
+def _rows(value: object) -> Markup:
+    """A list of records with a line for each, anything else in one line."""
+    if not isinstance(value, list) or not any(isinstance(each, Mapping) for each in value):
+        return inline(value)
+    items = [_ITEM.format(inline(each)) for each in _first(value)]
+    return _LIST.format(Markup("").join(items + _left_out(len(value), _ITEM)))
 
 
 def inline(value: object, depth: int = 0) -> Markup:

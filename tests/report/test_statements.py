@@ -7,8 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acquire.geometry import SectorRange
+from acquire.record import tool_version
+from analyze.detect import OPENERS
 from report.acquired import acquisition_facts
 from report.model import AcquisitionView, AnalysisView, ExhibitView, SessionView, TrackView, VolumeView
+from report.scope import families, scope
 from report.statements import Tone, acquired, coverage, not_examined, verification
 from report.strip import WIDTH, strip
 
@@ -43,6 +46,7 @@ def volume(**other: Any) -> VolumeView:
     """A view with nothing special, with what the test changes."""
     plain = VolumeView(
         id=1,
+        title="ISO 9660 “DISC”",
         ordinal=0,
         kind="iso9660",
         label="DISC",
@@ -180,7 +184,7 @@ def test_what_was_not_examined_is_listed_with_figures():
                     volume(files_by_content={"complete": 5, "truncated": 1, "unread": 1000}),
                     volume(
                         id=2,
-                        kind="joliet",
+                        title="Joliet “Disc”",
                         label="Disc",
                         files_by_content={"complete": 5, "unread": 2, None: 1},
                     ),
@@ -278,6 +282,18 @@ def test_facts_that_no_record_gives_are_none():
     )
     assert facts["Command"] is facts["Computer"] is facts["Started"] is None
     assert "Took" not in facts
+
+
+def test_the_scope_names_every_file_system_that_is_looked_for():
+    """One name for each opener that the examination asks, in its order; none if another version examined."""
+    analysis = AnalysisView("complete", None, None, tool_version(), 1, 0, None)
+    looked_for, content = scope(analysis)
+    rooms = dict.fromkeys(opener.__module__.split(".")[1] for opener in OPENERS)
+    assert len(families()) == len(rooms)
+    assert all(name in looked_for and name not in rooms for name in families())
+    assert "ISO 9660 with Rock Ridge and Joliet; UDF" in looked_for
+    assert list(scope(analysis._replace(tool_version="0.0.0"))) == [content]
+    assert list(scope(None)) == []
 
 
 def test_the_strip_shows_a_single_gap_and_only_gaps():
