@@ -17,7 +17,7 @@ from analyze.coverage import Claims, Coverage
 from analyze.detect import open_all
 from analyze.entry import Entry, Stream
 from analyze.finding import Finding
-from analyze.findings import finding, ranges_text
+from analyze.findings import counted, finding, ranges_text
 from analyze.ranges import RangeSet
 from analyze.sessions import (
     MAX_SETS,
@@ -119,7 +119,7 @@ class _Examination:
         """One volume: what it is, what it lists, and what that means for the image."""
         info = volume.info
         yield info
-        self.claims.coverage()
+        self.claims.coverage()  # so that a second view of the same files finds them in the longest range
         unread = RangeSet(self.image.unread())
         affected = unread or None
         sector_count = self.image.sector_count
@@ -133,7 +133,7 @@ class _Examination:
             yield noun
             self.entries_left -= 1
             for stream in noun.streams:
-                if claim(stream.extents) >= sector_count and self._is_past(stream):
+                if not noun.deleted and claim(stream.extents) >= sector_count and self._is_past(stream):
                     past_count += 1
                     past = past or [noun]
                 if affected is not None and affected.touches(stream.extents):
@@ -145,8 +145,8 @@ class _Examination:
         if past:
             yield finding(
                 "content-past-image",
-                f"{past_count} streams of content reach past the end of the image",
-                f"The image has {self.image.size_bytes} bytes. The first is that of the entry named here.",
+                f"{counted(past_count, 'stream')} of content beyond the end of the image, at least in part",
+                f"The image has {self.image.size_bytes} bytes. The first such entry is the one named here.",
                 volume=info.ordinal,
                 path=past[0].path,
             )
@@ -169,7 +169,7 @@ class _Examination:
                 missing = end * SECTOR_BYTES - self.image.size_bytes
                 yield finding(
                     "image-truncated",
-                    f"The image ends {missing} bytes before the volume does",
+                    f"The image ends {counted(missing, 'byte')} before the volume does",
                     f"The volume states {info.length_sectors} sectors from LBA {info.start_lba};"
                     f" the image has {sector_count} sectors ({self.image.size_bytes} bytes).",
                     lba=sector_count,
@@ -180,7 +180,7 @@ class _Examination:
         if lost:
             yield finding(
                 "unread-affects-structure",
-                f"{sum(n for _, n in lost)} sectors of the volume's structures were not read",
+                f"{counted(sum(n for _, n in lost), 'sector')} of the volume's structures not read",
                 f"{ranges_text(lost, 'LBA')}. Entries recorded there are missing from this list.",
                 lba=lost[0].start_lba,
                 length_bytes=sum(n for _, n in lost) * SECTOR_BYTES,
@@ -247,7 +247,8 @@ class _Examination:
         same = "They are equal byte by byte."
         if differing:
             sector, byte = divmod(differing[0], SECTOR_BYTES)
-            same = f"They differ in {len(differing)} bytes, first at LBA {found.lba + sector}, byte {byte}."
+            amount = counted(len(differing), "byte")
+            same = f"They differ in {amount}, first at LBA {found.lba + sector}, byte {byte}."
         owner = "a volume" if number is None else f"session {number}"
         return finding(
             "descriptor-copy",
@@ -290,7 +291,7 @@ class _Examination:
             detail += f" {self.scan.data.dropped} more sectors of such data, in many pieces, are not placed."
         return finding(
             code,
-            _DATA_TITLES[code].format(count=f"{total} sector{'s' if total != 1 else ''}"),
+            _DATA_TITLES[code].format(count=counted(total, "sector")),
             detail,
             lba=ranges[0].start_lba,
             length_bytes=total * SECTOR_BYTES,
@@ -324,7 +325,7 @@ class _Examination:
 
 _DATA_TITLES = {
     "data-in-system-area": "Data in {count} of the system area",
-    "data-unowned": "Data in {count} inside a volume that no file and no structure owns",
+    "data-unowned": "Data in {count} that no file and no structure owns",
     "data-after-volume": "Data in {count} after the end of every volume",
 }
 
@@ -342,7 +343,7 @@ def _unread_file(entry: Entry, stream: Stream, unread: RangeSet) -> Finding:
     )
     return finding(
         "unread-affects-file",
-        f"{total} of {stream.size_bytes} bytes of the {name} were not read",
+        f"{total} of {counted(stream.size_bytes, 'byte')} of the {name} not read",
         f"{ranges_text(parts, 'Bytes')} of the {name}.",
         lba=next(places, None),
         length_bytes=total,

@@ -74,7 +74,7 @@ _TABLE = (
     Kind(
         "data-unowned",
         Severity.NOTICE,
-        "Sectors inside a volume hold data that belongs to no file and no structure of any volume.",
+        "Sectors before the end of the last volume hold data that no file and no structure owns.",
     ),
 )
 
@@ -94,6 +94,11 @@ def finding(
 ) -> Finding:
     """A finding of the kind `code`, with that kind's severity."""
     return Finding(code, KINDS[code].severity, title, detail, lba, length_bytes, volume, path)
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun: "1 sector", "3 sectors"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def ranges_text(ranges: Sequence[tuple[int, int]], unit: str, *, shown: int = 8) -> str:

@@ -184,7 +184,7 @@ def test_a_cut_image_is_said_and_counted():
     assert set(found) == {"image-truncated", "content-past-image"}
     assert (found["image-truncated"].lba, found["image-truncated"].length_bytes) == (23, 18 * SECTOR - 100)
     assert found["content-past-image"].path == "/B.BIN"
-    assert found["content-past-image"].title.startswith("1 streams")
+    assert found["content-past-image"].title.startswith("1 stream of content")
     exact = MemoryImage(whole[: 24 * SECTOR])
     assert findings(exact) == [("image-truncated", 24)]
 
@@ -203,7 +203,7 @@ def test_unread_sectors_become_files_and_bytes():
     (found,) = [noun for noun in examine(image) if isinstance(noun, Finding)]
     assert (found.code, found.path, found.volume) == ("unread-affects-file", "/B.BIN", 0)
     assert (found.lba, found.length_bytes) == (23, 2048)
-    assert found.title == "2048 of 4096 bytes of the content were not read"
+    assert found.title == "2048 of 4096 bytes of the content not read"
     assert found.detail == "Bytes 2048–4095 of the content."
 
 
@@ -257,7 +257,7 @@ def test_a_copy_that_differs_says_where():
     copied = {16: later[116][:40] + b"X" + later[116][41:], 17: later[117]}
     image = image_of(later, copied, size_sectors=150)
     (found,) = [noun for noun in examine(image) if isinstance(noun, Finding)]
-    assert "differ in 1 bytes, first at LBA 116, byte 40" in found.detail
+    assert "differ in 1 byte, first at LBA 116, byte 40" in found.detail
 
 
 def test_an_image_inside_the_image_is_no_session():
@@ -329,6 +329,20 @@ def test_the_set_near_the_front_of_a_cut_image():
     nouns = list(examine(image))
     assert_well_formed(image, nouns)
     assert any(isinstance(n, VolumeInfo) for n in nouns)
+
+
+@pytest.mark.corpus
+def test_deleted_entries_own_nothing(rig_image):
+    """A UDF image with deleted files: no sector is owned only because a deleted entry names it."""
+    image = MemoryImage(rig_image("udf250_metadata.img").read_bytes())
+    nouns = list(examine(image))
+    assert_well_formed(image, nouns)
+    entries = [noun for noun in nouns if isinstance(noun, Entry)]
+    live = {extent for e in entries if not e.deleted for s in e.streams for extent in s.extents}
+    gone = {extent for e in entries if e.deleted for s in e.streams for extent in s.extents} - live
+    owned = {lba for start, count in nouns[-1].owned for lba in range(start, start + count)}
+    assert gone
+    assert not {extent.start_lba for extent in gone} & owned
 
 
 def test_an_opener_that_never_ends_is_stopped():

@@ -120,7 +120,7 @@ def test_sectors_that_ddrescue_did_not_get(corpus, examined):
             assert result.digest(entry) == (None if path in hit else original.digest(originals[path]))
     cicero = next(f for f in result.findings if f.path == "/CICERO.TXT")
     assert (cicero.lba, cicero.length_bytes) == (49, 845)  # where `isoinfo -l` says it is
-    assert cicero.title == "845 of 845 bytes of the content were not read"
+    assert cicero.title == "845 of 845 bytes of the content not read"
     structures = [f for f in result.findings if f.code == "unread-affects-structure"]
     assert len(structures) == 1
     missing = set(originals) - set(view)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from analyze.finding import Severity
-from analyze.findings import KINDS, finding, ranges_text
+from analyze.findings import KINDS, counted, finding, ranges_text
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,3 +54,7 @@ def test_a_finding_has_the_severity_of_its_kind():
 def test_ranges_are_named_first_to_last(ranges, text):
     """Both ends belong to the range; a long list is cut and counted."""
     assert ranges_text(ranges, "LBA") == text
+
+
+def test_a_count_has_its_plural():
+    assert [counted(n, "sector") for n in (0, 1, 2)] == ["0 sectors", "1 sector", "2 sectors"]
