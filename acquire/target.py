@@ -78,10 +78,10 @@ def open_source(path: Path) -> Opened:
         SourceError: it is missing, unreadable, empty, mounted, or nothing of these.
         ContainerError: a container that is damaged beyond opening.
     """
+    if path.is_block_device():
+        return Opened(open_raw(path))
     image = open_container(path)
     if image is None:
-        if path.is_block_device():
-            return Opened(open_raw(path))
         with RawImage(path) as probe:
             raw_cd = probe.raw_sector_bytes == RAW_SECTOR_BYTES
             return Opened(open_raw(path), None, raw_cd, probe.map, probe.notes)
