@@ -31,6 +31,7 @@ HOSTILE_NAMES = (
     "&lt;not an entity&amp;",
     "..",
     "..\\..\\windows",
+    "../../etc/passwd",
     "line\nfeed\r\nand\ttab",
     "\x1b[31mred\x1b[0m\x07",
     "photo\u202egpj.exe",

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from report.escape import css_string, is_plain, shown, shown_name, shown_path, visible
+from report.escape import (
+    css_string,
+    html_name,
+    html_text,
+    is_plain,
+    shown,
+    shown_name,
+    shown_path,
+    visible,
+)
 
 # Every character of Unicode's bidirectional controls (UAX #9, table 4) and the usual invisible ones.
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -143,6 +152,13 @@ def test_nothing_shown_is_unprintable(text):
         assert result.isprintable()
         assert not any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp", "Co") for c in result)
         assert not set(result) & set(BIDI + INVISIBLE + BLANKS)
+
+
+@given(hostile_text | st.text("ab <>&'\"`=/ ", max_size=8))
+def test_the_fast_ways_are_the_same(text):
+    """What tables use gives the same characters as what is used everywhere else."""
+    assert html_text(text) == str(shown(text))
+    assert html_name(text) == str(shown_name(text))
 
 
 @given(hostile_text)

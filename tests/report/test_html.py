@@ -1,6 +1,7 @@
 """The HTML report: complete, true to the database, harmless, whole or not there, the same each time."""
 
 import base64
+import errno
 import hashlib
 import os
 import re
@@ -405,6 +406,50 @@ def test_folders_that_cannot_be_written_are_refused_in_one_sentence(make_case, t
     with pytest.raises(DestinationError) as caught:
         render_html(case, tmp_path / "nowhere" / "report.html", made_at=MADE_AT)
     assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def fat(tmp_path, tool):
+    """A mounted FAT file system, which has no links."""
+    if os.geteuid() != 0 or not Path("/dev/loop-control").exists():
+        pytest.skip("needs root and loop devices")
+    image, point = tmp_path / "fat.img", tmp_path / "stick"
+    image.write_bytes(bytes(4 << 20))
+    point.mkdir()
+    subprocess.run([tool("mkfs.vfat"), str(image)], check=True, capture_output=True)
+    mounted = subprocess.run(
+        ["mount", "-o", "loop", str(image), str(point)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("this kernel cannot mount FAT")
+    yield point
+    subprocess.run(["umount", str(point)], check=True)
+
+
+@pytest.fixture
+def linkless(tmp_path, monkeypatch):
+    """A folder in which a link is refused as FAT refuses it (for kernels that cannot mount FAT)."""
+
+    def refuse(path: Path, target: Path) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted", str(target), None, str(path))
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    folder = tmp_path / "linkless"
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.parametrize("where", [pytest.param("fat", marks=pytest.mark.root), "linkless"])
+def test_a_file_system_without_links_will_do(make_case, request, where):
+    """On a memory stick: written whole, never overwritten, nothing left behind."""
+    fat = request.getfixturevalue(where)
+    case = make_case()
+    names = [render_html(case, fat, made_at=MADE_AT).name for _ in range(2)]
+    assert names == ["report-20260902T120000Z.html", "report-20260902T120000Z-2.html"]
+    assert sorted(each.name for each in fat.iterdir()) == sorted(names)
+    with pytest.raises(DestinationError, match="exists already"):
+        render_html(case, fat / names[0], made_at=MADE_AT)
+    read_page((fat / names[1]).read_text(encoding="utf-8"))
 
 
 _SMALL_FILES = """
