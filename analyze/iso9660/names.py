@@ -43,7 +43,10 @@ def joliet(raw: bytes, *, is_file: bool) -> Name:
     """Joliet: UCS-2 big-endian, read as UTF-16; a file's name without ";1"."""
     identifier = utf16(raw)
     text = without_version(identifier) if is_file else identifier
-    return _checked(text, identifier, raw, certain=identifier.encode("utf-16-be", "surrogatepass") == raw)
+    name = _checked(text, identifier, raw, certain=identifier.encode("utf-16-be") == raw)
+    if name.raw is None or name.problem:
+        return name
+    return name._replace(problem="holds " + ("half a character" if len(raw) % 2 else "half a surrogate pair"))
 
 
 def rock_ridge(raw: bytes, identifier: bytes) -> Name:

@@ -46,14 +46,14 @@ class Tree:
         self._budget = view.blocks.image_bytes + SECTOR_BYTES
         self._kept = MAXIMUM_KEPT_CHARACTERS
         self._stopped = False
+        self._incomplete = False
 
     def batches(self) -> Iterator[list[Entry | Anomaly]]:
         """Yield everything, in the order in which it is met, a run of sectors at a time."""
         yield from self._directories()
         self._orphans()
         yield from self._directories()
-        self._compare_path_table()
-        yield from self._directories()
+        yield from self._compare_path_table()
         for note in self._path_tables.notes:
             self.scanner.add(note, None)
         self.scanner.omitted()
@@ -84,27 +84,34 @@ class Tree:
         if size:
             self.scanner.structures.append(SectorRange(start_lba, sectors(start + size)))
         scanner.begin()
-        lba, remaining = start_lba, sectors(start + size)
-        while remaining > 0 and not self._stopped:
-            data = self._blocks.image.read(lba, min(remaining, RUN_SECTORS))
-            if not data:
+        for lba, piece in self._pieces(start_lba, sectors(start + size)):
+            scanner.scan(piece, start, lba, directory)
+            start = 0
+            yield self._drain()
+            if self._full():
                 break
-            for at in range(0, len(data), PIECE_BYTES):
-                scanner.scan(data[at : at + PIECE_BYTES], start, lba + at // SECTOR_BYTES, directory)
-                yield self._drain()
-                start = 0
-                self._limit()
-            lba += RUN_SECTORS
-            remaining -= RUN_SECTORS
         if size:
             scanner.end(directory)
         yield self._drain()
 
-    def _limit(self) -> None:
-        if self.scanner.ordinal >= MAXIMUM_ENTRIES and not self._stopped:
+    def _pieces(self, lba: int, count: int) -> Iterator[tuple[int, bytes]]:
+        """The sectors of a directory in pieces, each with its LBA; fewer where the image ends."""
+        for first in range(0, count, RUN_SECTORS):
+            data = self._blocks.image.read(lba + first, min(count - first, RUN_SECTORS))
+            for at in range(0, len(data), PIECE_BYTES):
+                yield lba + first + at // SECTOR_BYTES, data[at : at + PIECE_BYTES]
+            if not data:
+                return
+
+    def _full(self) -> bool:
+        """Whether no more entries are listed; said once."""
+        if self.scanner.ordinal < MAXIMUM_ENTRIES:
+            return False
+        if not self._stopped:
             self._stopped = True
             self._waiting.clear()
             self.scanner.say(kind.LIMIT, f"More than {MAXIMUM_ENTRIES} entries: the rest is not listed", None)
+        return True
 
     def _size(self, directory: Directory, start_bytes: int) -> int:
         """How many bytes of the directory are to be read (6.8.1.3), after saying what is wrong with it."""
@@ -146,6 +153,7 @@ class Tree:
                 offset=offset,
                 seen=size,
             )
+            self._incomplete = True
             return 0
         self._budget -= size
         return size
@@ -169,11 +177,15 @@ class Tree:
             )
             return
         self._kept -= len(directory.path) + 200
-        if len(directory.path) > MAXIMUM_PATH_CHARACTERS or self._kept < 0:
-            why = "Too many directories" if self._kept < 0 else "The path is too long"
-            self.scanner.say(kind.LIMIT, f"{why}: the directory is not entered", None, lba=lba)
+        if self._kept < 0:
+            self._incomplete = True
+            self.scanner.say(kind.LIMIT, "Too many directories: this one is not entered", None, lba=lba)
             return
         self._known[block] = directory
+        if len(directory.path) > MAXIMUM_PATH_CHARACTERS:
+            self._incomplete = True
+            self.scanner.say(kind.LIMIT, "The path is too long: the directory is not entered", None, lba=lba)
+            return
         if stray:
             self._strays.add(block)
         if not self._stopped:
@@ -196,10 +208,10 @@ class Tree:
             record.attributes["relocated"] = True
             self.scanner.emit(record, directory)
 
-    def _compare_path_table(self) -> None:
+    def _compare_path_table(self) -> Iterator[list[Entry | Anomaly]]:
         """6.9: the path table lists the directories of the tree, no more and no less."""
         records = self._path_tables.records
-        if not records or self._stopped:
+        if not records or self._stopped or self._incomplete:
             return
         listed = set()
         for record in records:
@@ -207,6 +219,7 @@ class Tree:
             directory = self._known.get(record.block)
             if directory is None:
                 self._only_in_path_table(record, records[record.parent - 1])
+                yield from self._directories()  # before the next record: it may be in this one
             elif record.number > 1:
                 self._compare_record(record, directory, records[record.parent - 1])
         for block, directory in self._known.items():
