@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from acquire.acquisition import acquire
-from acquire.errors import CaseError, source_error
+from acquire.errors import CaseError, SourceError, source_error
 from acquire.exhibit import Acquisition, Plan
 from acquire.progress import VERIFY, Progress, Reporter
 from acquire.record import tool_version
@@ -61,6 +61,8 @@ class _Acquiring:
         self.store = store
         self.database = store.database
         self.source = os.fspath(source)
+        if "\0" in self.source:
+            raise SourceError("No path has a NUL in it", where=f"{self.source!a}", do="Check the path")
         self.source_path = os.path.realpath(self.source)
         self.label = check_label(label)
         self.description = description
@@ -137,9 +139,8 @@ class _Acquiring:
         """Refuse what cannot even be looked at before anything is recorded."""
         try:
             self.source_mode = os.stat(self.source).st_mode  # noqa: PTH116  what was given, as it was given
-        except (OSError, ValueError) as error:
-            reason = error if isinstance(error, OSError) else OSError(None, str(error))
-            raise source_error(reason, ascii(self.source)) from error
+        except OSError as error:
+            raise source_error(error, whole_text(self.source)) from error
 
     def _begin(self, known: Exhibit | None) -> tuple[int, int]:
         """Make the exhibit's rows, or take up those that are there; returns their ids."""

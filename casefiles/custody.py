@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from acquire.durable import sync_folder
-from acquire.errors import destination_error
+from acquire.errors import CaseError, destination_error
 from casefiles.canonical import canonical, plain, whole_text
 from casefiles.database import Database, Row
 
@@ -228,10 +228,20 @@ class CustodyLog:
             self._write_mirror()
 
     def add(self, action: str, detail: Mapping[str, Any]) -> Event:
-        """Append one event to the database's copy, inside a `transaction`."""
+        """Append one event to the database's copy, inside a `transaction`.
+
+        Raises:
+            CaseError: the last event is not one, so that nothing can continue it.
+        """
         assert self._database.in_transaction
         last = self._database.row("SELECT id, sha256 FROM custody ORDER BY id DESC LIMIT 1")
         number, previous = last or (0, FIRST_PREVIOUS)
+        if not isinstance(previous, str):
+            raise CaseError(
+                "The custody log was changed, and cannot be continued",
+                where=self._database.path,
+                do="Run `verify`: it says where",
+            )
         event = Event(number + 1, self._clock(), self.actor, action, plain(detail), previous, "")
         event = event._replace(sha256=event.digest())
         self._database.insert("custody", event._asdict() | {"detail": canonical(event.detail)})

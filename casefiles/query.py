@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from acquire.errors import UsageError
+from casefiles.canonical import whole_text
 from casefiles.custody import check_chain, check_mirror
 from casefiles.database import Parameters
 
@@ -207,7 +208,7 @@ def search(case: "Case", words: str) -> Iterator[Record]:
     Raises:
         UsageError: there is no word.
     """
-    terms = words.split()
+    terms = whole_text(words).replace("\0", " ").split()
     if not any(character.isalnum() for character in words):
         raise UsageError("Nothing to search for", do="Give at least one word")
     quoted = " ".join('"' + term.replace('"', '""') + '"' for term in terms)

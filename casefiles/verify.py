@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from acquire.errors import JewelcaseError
+from acquire.errors import CaseError, DestinationError, JewelcaseError
 from acquire.progress import Progress
 from casefiles.check import Check, differs, note, same
 from casefiles.custody import check_chain, check_mirror
@@ -49,19 +49,29 @@ def verify_case(
     chosen = None if label is None else {exhibit.id for exhibit in chosen_exhibits(store.database, label)}
     checks = list(_verify(store, chosen, progress))
     if store.writable:
-        bad = [check for check in checks if not check.ok]
-        with store.log.transaction():
-            store.log.add(
-                "verify-done",
-                {
-                    "label": label,
-                    "ok": not bad,
-                    "checks": len(checks),
-                    "notes": sum(check.severity == "note" for check in checks),
-                    "differs": [{"subject": check.subject, "where": check.where} for check in bad[:_LISTED]],
-                },
-            )
+        try:
+            _record(store, label, checks)
+        except DestinationError as error:
+            checks.append(note(CUSTODY, f"This verification could not be recorded: {error.what}"))
+        except CaseError as error:
+            checks.append(differs(CUSTODY, f"This verification could not be recorded: {error.what}"))
     return checks
+
+
+def _record(store: Store, label: str | None, checks: list[Check]) -> None:
+    """The verification as an event."""
+    bad = [check for check in checks if not check.ok]
+    with store.log.transaction():
+        store.log.add(
+            "verify-done",
+            {
+                "label": label,
+                "ok": not bad,
+                "checks": len(checks),
+                "notes": sum(check.severity == "note" for check in checks),
+                "differs": [{"subject": check.subject, "where": check.where} for check in bad[:_LISTED]],
+            },
+        )
 
 
 def _verify(
