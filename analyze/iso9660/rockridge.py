@@ -32,8 +32,8 @@ _PARENT = 0x04
 _ROOT = 0x08
 MAXIMUM_NAME_BYTES = 4096
 """More bytes of one name or link target than this are not kept (POSIX PATH_MAX)."""
-MAXIMUM_VALUE_BYTES = 65_536
-"""More bytes of one extended attribute than this are not kept."""
+MAXIMUM_ATTRIBUTES_BYTES = 65_536
+"""More bytes of one object's extended attributes than this are not kept."""
 
 
 class RockRidge:
@@ -56,7 +56,7 @@ class RockRidge:
         self.extensions: list[str] = []
         self.attributes: dict[str, Any] = {}
         self.link: _Link | None = None
-        self.aaip: _Components | None = None
+        self.aaip = bytearray()
 
 
 class _Link:
@@ -74,14 +74,6 @@ class _Link:
         return "/".join(text_of(part).replace("/", "\\x2f").replace("\0", "\\x00") for part in self.parts)
 
 
-class _Components:
-    """AAIP 2.0: names and values in turn, each perhaps in several pieces."""
-
-    def __init__(self) -> None:
-        self.parts: list[bytearray] = []
-        self.joined = False
-
-
 def interpret(entries: list[SystemUse], notes: list[Anomaly]) -> RockRidge:
     """Understand the entries of one record."""
     found = RockRidge()
@@ -96,8 +88,8 @@ def interpret(entries: list[SystemUse], notes: list[Anomaly]) -> RockRidge:
                 others.append(signature)
     if found.link is not None:
         found.link_target = found.link.target()
-    if found.aaip is not None:
-        found.attributes["aaip"] = _aaip(found.aaip.parts)
+    if found.aaip:
+        found.attributes["aaip"] = _aaip(bytes(found.aaip))
     return found
 
 
@@ -280,36 +272,37 @@ def _zf(entry: SystemUse, found: RockRidge, notes: list[Anomaly]) -> None:
 
 
 def _al(entry: SystemUse, found: RockRidge, notes: list[Anomaly]) -> None:
-    """AAIP 2.0: component records as in SL."""
+    """AAIP 2.0: component records as in SL, but one may run on into the next AL."""
     if not _fits(entry, 1, notes):
         return
-    aaip = found.aaip = found.aaip or _Components()
-    data = entry.data
-    at = 1
-    while at + 2 <= len(data):
-        flags, length = data[at], data[at + 1]
-        content = data[at + 2 : at + 2 + length]
-        if not aaip.joined or not aaip.parts:
-            aaip.parts.append(bytearray())
-        if len(aaip.parts[-1]) + len(content) <= MAXIMUM_VALUE_BYTES:
-            aaip.parts[-1] += content
-        else:
-            _wrong(entry, "the attribute is too long", notes, seen="", expected=MAXIMUM_VALUE_BYTES)
-        aaip.joined = bool(flags & _CONTINUE)
-        at += 2 + length
+    if len(found.aaip) + len(entry.data) > MAXIMUM_ATTRIBUTES_BYTES:
+        _wrong(entry, "too many extended attributes", notes, seen="", expected=MAXIMUM_ATTRIBUTES_BYTES)
+        return
+    found.aaip += entry.data[1:]
 
 
 _NAMESPACES = {2: "system.", 3: "user.", 4: "isofs.", 5: "trusted.", 6: "security."}
 
 
-def _aaip(parts: list[bytearray]) -> dict[str, str]:
+def _aaip(area: bytes) -> dict[str, str]:
     """Name to value (hexadecimal) of the attributes; the empty name is the access control list."""
+    parts: list[bytearray] = []
+    joined = False
+    at = 0
+    while at + 2 <= len(area):
+        flags, length = area[at], area[at + 1]
+        if not joined:
+            parts.append(bytearray())
+        parts[-1] += area[at + 2 : at + 2 + length]
+        joined = bool(flags & _CONTINUE)
+        at += 2 + length
     named: dict[str, str] = {}
     for name, value in zip(parts[::2], parts[1::2], strict=False):
-        if name and name[0] in _NAMESPACES:
-            text = _NAMESPACES[name[0]] + text_of(bytes(name[1:]))
+        raw = bytes(name)
+        if raw and raw[0] in _NAMESPACES:
+            text = _NAMESPACES[raw[0]] + text_of(raw[1:])
         else:
-            text = text_of(bytes(name[1:] if name[:1] == b"\x01" else name))
+            text = text_of(raw[1:] if raw[:1] == b"\x01" else raw)
         named[text] = value.hex()
     return named
 
