@@ -20,3 +20,25 @@ class Anomaly(NamedTuple):
     expected: str = ""
     volume: int | None = None
     path: str | None = None
+
+
+class AnomalyKind(NamedTuple):
+    """A code, the clause it is about, and what it means in one sentence."""
+
+    code: str
+    clause: str
+    meaning: str
+
+    def at(
+        self,
+        message: str,
+        *,
+        lba: int | None = None,
+        offset: int | None = None,
+        seen: object = "",
+        expected: object = "",
+        path: str | None = None,
+        volume: int | None = None,
+    ) -> Anomaly:
+        """One such anomaly; `message` is for people, `seen` and `expected` the values."""
+        return Anomaly(self.code, message, lba, offset, self.clause, str(seen), str(expected), volume, path)

@@ -1,17 +1,8 @@
 """Anomaly codes of HFS and HFS+; docs/reference/anomalies.md says the same in words."""
 
-from typing import NamedTuple
+from analyze.anomaly import AnomalyKind
 
-
-class AnomalyKind(NamedTuple):
-    """A code, the place in the documentation of the format, and what it means."""
-
-    code: str
-    clause: str
-    meaning: str
-
-
-ANOMALIES = (
+CODES: tuple[AnomalyKind, ...] = (
     AnomalyKind(
         "hfs-alternate-header",
         "IM 2-60, TN1150 Volume Header",

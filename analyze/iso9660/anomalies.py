@@ -3,32 +3,7 @@
 docs/reference/anomalies.md lists the same for people; a test compares the two.
 """
 
-from typing import NamedTuple
-
-from analyze.anomaly import Anomaly
-
-
-class AnomalyKind(NamedTuple):
-    """A code, the clause it is about, and what it means in one sentence."""
-
-    code: str
-    clause: str
-    meaning: str
-
-    def at(
-        self,
-        message: str,
-        *,
-        lba: int | None = None,
-        offset: int | None = None,
-        seen: object = "",
-        expected: object = "",
-        path: str | None = None,
-        volume: int | None = None,
-    ) -> Anomaly:
-        """One such anomaly; `message` is for people, `seen` and `expected` the values."""
-        return Anomaly(self.code, message, lba, offset, self.clause, str(seen), str(expected), volume, path)
-
+from analyze.anomaly import AnomalyKind
 
 DESCRIPTOR_MISSING = AnomalyKind(
     "iso-descriptor-missing", "ECMA-119 6.7.1", "A sector of the volume descriptor set holds no descriptor."

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from acquire.geometry import SECTOR_BYTES, SectorRange
-from analyze.anomaly import Anomaly
+from analyze.anomaly import Anomaly, AnomalyKind
 from analyze.entry import Entry, EntryKind, Stream
 from analyze.iso9660 import anomalies as kind
-from analyze.iso9660.anomalies import AnomalyKind
 from analyze.iso9660.blocks import Section
 from analyze.iso9660.dates import record_time
 from analyze.iso9660.entries import check_flags, entry_of, extents_of, follow_child, kind_of

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 from acquire.geometry import HOLE, SECTOR_BYTES, Extent, SectorRange
 from acquire.image import Image
-from analyze.anomaly import Anomaly
+from analyze.anomaly import Anomaly, AnomalyKind
 from analyze.entry import Entry, EntryKind, Stream
 from analyze.partitions import disk_partitions
 from analyze.timestamp import Timestamp
+from analyze.tsk.anomalies import ENDED, PROBLEM
 from analyze.tsk.probe import PROBE_BYTES, family
 from analyze.volume import VolumeInfo
 
@@ -188,7 +189,7 @@ class TskVolume:
             library.volume()
             for message in library.messages():
                 if "problem" in message:
-                    yield self._anomaly("tsk-problem", message["problem"])
+                    yield self._anomaly(PROBLEM, message["problem"])
                     continue
                 raw = message["entry"]
                 parents = tuple(raw["parents"])
@@ -199,10 +200,10 @@ class TskVolume:
         finally:
             library.close()
         if library.problem:
-            yield self._anomaly("tsk-ended", f"The Sleuth Kit {library.problem}; the list may not be whole")
+            yield self._anomaly(ENDED, f"The Sleuth Kit {library.problem}; the list may not be whole")
 
-    def _anomaly(self, code: str, message: str) -> Anomaly:
-        return Anomaly(code, message, self._start // SECTOR_BYTES, volume=self.info.ordinal)
+    def _anomaly(self, kind: AnomalyKind, message: str) -> Anomaly:
+        return kind.at(message, lba=self._start // SECTOR_BYTES, volume=self.info.ordinal)
 
     def _entry(self, raw: dict[str, Any], ordinal: int, parent: int | None) -> Entry:
         name, recorded = _name(raw["name"])

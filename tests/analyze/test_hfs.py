@@ -15,7 +15,7 @@ from acquire.geometry import SECTOR_BYTES, Extent
 from acquire.image import MemoryImage
 from analyze.anomaly import Anomaly
 from analyze.entry import Entry, EntryKind
-from analyze.hfs.anomalies import ANOMALIES
+from analyze.hfs.anomalies import CODES
 from analyze.hfs.fork import Fork, Geometry, Run, hfs_runs, plus_fork
 from analyze.hfs.names import hfs_name, label, mac_time, plus_name
 from analyze.hfs.recognise import open_volumes
@@ -323,7 +323,7 @@ def test_any_damage_ends_and_raises_nothing(rig_image, name, data):
     if data.draw(st.booleans()):
         del raw[cut:]
     image = MemoryImage(bytes(raw))
-    codes = {kind.code for kind in ANOMALIES}
+    codes = {kind.code for kind in CODES}
     for volume in open_volumes(image, 0, 1, 0):
         assert not isinstance(volume, Anomaly)
         entries = 0
