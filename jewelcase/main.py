@@ -44,7 +44,7 @@ VERBS = (
     Verb("acquire", acquire, "jewelcase acquire disc.iso --case CASE --evidence DISC-1", goes_on=True),
     Verb("analyze", analyze, "jewelcase analyze --case CASE", goes_on=True),
     Verb("verify", verify, "jewelcase verify --case CASE"),
-    Verb("export", export, "jewelcase export --case CASE DISC-1 /DOCS --to out"),
+    Verb("export", export, "jewelcase export --case CASE DISC-1 /DOCS --to out", goes_on=True),
     Verb("report", report, "jewelcase report --case CASE --format html"),
     Verb(
         "run",

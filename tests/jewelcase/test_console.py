@@ -111,8 +111,28 @@ def test_progress_is_silent_where_nobody_watches(capsys):
         assert callback is None
 
 
+def watched(command, **environment):
+    """Run a command whose standard error is a real terminal; its exit code, output, and what was seen."""
+    master, slave = pty.openpty()
+    given = {**os.environ, "TERM": "xterm", "COLUMNS": "200", **environment}
+    with subprocess.Popen(command, stderr=slave, stdout=subprocess.PIPE, env=given) as process:
+        os.close(slave)
+        seen = b""
+        while True:
+            try:
+                block = os.read(master, 65536)
+            except OSError:  # EIO: the other end is closed
+                break
+            if not block:
+                break
+            seen += block
+        output = process.stdout.read()
+    os.close(master)
+    return process.returncode, output, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
+
+
 def test_progress_shows_rate_and_time_left_on_a_terminal():
-    """On a real pseudo-terminal: the phase, a rate, the time left, unread bytes; entries while walking."""
+    """The phase, a rate, the time left, unread bytes; entries while walking."""
     code = """
 import time
 from acquire.progress import Progress
@@ -127,25 +147,9 @@ with console.progress() as show:
     show(Progress("verify", 0, 10 << 20))
     show(Progress("verify", 10 << 20, 10 << 20))
 """
-    master, slave = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "200"}
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stderr=slave, stdout=subprocess.PIPE, env=environment
-    ) as process:
-        os.close(slave)
-        seen = b""
-        while True:
-            try:
-                block = os.read(master, 65536)
-            except OSError:
-                break
-            if not block:
-                break
-            seen += block
-        assert process.stdout.read() == b""
-    os.close(master)
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
-    assert process.returncode == 0
+    done, output, text = watched([sys.executable, "-c", code])
+    assert done == 0
+    assert output == b""
     assert "Reading" in text
     assert "Verifying" in text
     assert "MiB/s" in text
@@ -153,3 +157,20 @@ with console.progress() as show:
     assert "left 0:00:0" in text
     assert "3,000 entries" in text
     assert "4,096 bytes unread" in text
+
+
+def test_a_real_acquisition_and_analysis_are_watched(case, iso, program):
+    """Each long verb shows its phases on a terminal, and its result is on standard output alone."""
+    words = [program, "acquire", iso, "--case", case, "--evidence", "D", "--json"]
+    done, output, text = watched(words)
+    assert done == 0, text
+    assert json.loads(output)["verified"] is True
+    assert "Reading" in text
+    assert "Verifying" in text
+    done, output, text = watched([program, "analyze", "--case", case, "--json"])
+    assert done == 0, text
+    assert json.loads(output)[0]["label"] == "D"
+    assert "Walking" in text
+    assert "Digesting content" in text
+    done, output, text = watched([program, "verify", "--case", case], TERM="dumb")
+    assert (done, text) == (0, "")
