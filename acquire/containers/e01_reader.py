@@ -41,6 +41,8 @@ class E01Image:
     case fields; `segments` its files; `problems` every problem met so far.
     """
 
+    kind = "e01"
+
     def __init__(self, path: str | Path) -> None:
         """Open the container that the file `path` is part of.
 
@@ -106,7 +108,7 @@ class E01Image:
         """All media data in order, in blocks of about 1 MiB (one chunk, if chunks are larger)."""
         step = max(1, BLOCK_BYTES // self.chunk_bytes)
         chunk_count = self._contents.geometry.chunk_count
-        waiting: deque[Future[list[bytes]]] = deque()
+        waiting: deque[Future[list[bytes | memoryview]]] = deque()
         with ThreadPoolExecutor(self._threads, thread_name_prefix="inflate") as pool:
             try:
                 for first in range(0, chunk_count, step):
@@ -148,11 +150,9 @@ class E01Image:
             if found is not None:
                 self._cache.move_to_end(number)
                 return found
-        data = self._decode(number, number + 1)[0]
-        self._keep(number, data)
-        return data
+        return self._keep(number, self._decode(number, number + 1)[0])
 
-    def _several(self, first: int, last: int) -> list[bytes]:
+    def _several(self, first: int, last: int) -> list[bytes | memoryview]:
         """The chunks `first` to `last`; many at once are inflated by several threads."""
         count = last + 1 - first
         if count < _PARALLEL_CHUNKS:
@@ -176,15 +176,18 @@ class E01Image:
             self._keep(last, pieces[-1])  # what is read on from here begins in it
         return pieces
 
-    def _keep(self, number: int, data: bytes) -> None:
+    def _keep(self, number: int, data: bytes | memoryview) -> bytes:
+        """Put a chunk into the cache; a part of a larger buffer is copied out of it."""
+        kept = bytes(data)
         with self._lock:
-            self._cache[number] = data
+            self._cache[number] = kept
             while len(self._cache) > self._cached_chunks:
                 self._cache.popitem(last=False)
+        return kept
 
-    def _decode(self, first: int, end: int) -> list[bytes]:
+    def _decode(self, first: int, end: int) -> list[bytes | memoryview]:
         """The media data of chunks `first` up to `end`, read with as few calls as possible."""
-        made: list[bytes] = []
+        made: list[bytes | memoryview] = []
         while first < end:
             at = bisect_right(self._starts, first) - 1
             group = self._groups[at] if at >= 0 else None
@@ -199,7 +202,7 @@ class E01Image:
             first = stop
         return made
 
-    def _decode_group(self, group: Group, start: int, first: int, stop: int) -> list[bytes]:
+    def _decode_group(self, group: Group, start: int, first: int, stop: int) -> list[bytes | memoryview]:
         places = [group.chunk(number - start) for number in range(first, stop)]
         span = places[-1].offset + places[-1].size_bytes - places[0].offset
         stored = b""
@@ -208,18 +211,18 @@ class E01Image:
         ):
             stored = _read(group, places[0].offset, span)
         base = places[0].offset
-        made = []
+        made: list[bytes | memoryview] = []
         for number, place in zip(range(first, stop), places, strict=True):
             size = self._chunk_size(number)
             if stored:
                 at = place.offset - base
-                seen: bytes | memoryview = memoryview(stored)[at : at + place.size_bytes]
+                seen = memoryview(stored)[at : at + place.size_bytes]
             elif 0 < place.size_bytes <= self._stored_limit:
-                seen = _read(group, place.offset, place.size_bytes)
+                seen = memoryview(_read(group, place.offset, place.size_bytes))
             else:
-                seen = b""
+                seen = memoryview(b"")
             if len(seen) < place.size_bytes or not seen:
-                data: bytes | str = "a chunk is not where its table says"
+                data: bytes | memoryview | str = "a chunk is not where its table says"
             else:
                 data = unstore(seen, size, compressed=place.compressed)
             if isinstance(data, str):

@@ -179,11 +179,7 @@ class SegmentWriter:
     def _fits(self, size_bytes: int, count: int) -> bool:
         """Whether `count` more chunks of `size_bytes` together fit into the open section."""
         entry_count = len(self._entries) + count
-        return (
-            entry_count <= ewf.MAX_TABLE_ENTRIES
-            and self._offset - self._base + size_bytes <= ewf.MAX_SECTORS_BYTES
-            and self._room(size_bytes + self._reserve(entry_count))
-        )
+        return entry_count <= ewf.MAX_TABLE_ENTRIES and self._room(size_bytes + self._reserve(entry_count))
 
     def _add_one_by_one(self, stored: Stored) -> None:
         parts = iter(stored.parts)

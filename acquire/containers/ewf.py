@@ -22,10 +22,9 @@ CHUNK_BYTES = 32768
 """Media data of one chunk, as EnCase and libewf choose it."""
 MAX_TABLE_ENTRIES = 16375
 """Chunks of one table: the most that every version of EnCase and FTK Imager takes."""
-MAX_SECTORS_BYTES = 0x7FFFFFFF
-"""A table's offsets have 31 bits: a sectors section never grows beyond them."""
 COMPRESSED = 0x80000000
-"""The bit of a table entry that marks its chunk as a zlib stream."""
+"""The bit of a table entry that marks its chunk as a zlib stream; the other 31 are its offset."""
+assert MAX_TABLE_ENTRIES * (CHUNK_BYTES + 4) < COMPRESSED, "a full sectors section has 31-bit offsets"
 MAX_SEGMENTS = 99 + 22 * 26 * 26
 """E01 to E99, then EAA to ZZZ."""
 FIRST_SESSION_START = 16

@@ -106,10 +106,11 @@ def inflate(stream: bytes | memoryview, size_bytes: int) -> tuple[bytes, int] | 
     return data, len(stream) - len(inflater.unused_data)
 
 
-def unstore(stored: bytes | memoryview, size_bytes: int, *, compressed: bool) -> bytes | str:
+def unstore(stored: memoryview, size_bytes: int, *, compressed: bool) -> bytes | memoryview | str:
     """The media data of one chunk, or a sentence that says why there is none.
 
-    `stored` is all that the table gives to the chunk; it must be used up.
+    `stored` is all that the table gives to the chunk; it must be used up. Of a plain chunk the data is a
+    part of `stored`, not a copy.
     """
     if compressed:
         if stored == _ZERO_STREAM and size_bytes == CHUNK_BYTES:
@@ -125,7 +126,7 @@ def unstore(stored: bytes | memoryview, size_bytes: int, *, compressed: bool) ->
     data = stored[:-4]
     if isal_zlib.adler32(data).to_bytes(4, "little") != stored[-4:]:
         return "an uncompressed chunk fails its checksum"
-    return bytes(data)
+    return data
 
 
 class Found(NamedTuple):
