@@ -14,6 +14,8 @@ from analyze.findings import finding
 from analyze.hfs import recognise as hfs
 from analyze.iso9660 import volume as iso9660
 from analyze.sessions import expected_starts
+from analyze.tsk import volume as tsk
+from analyze.udf import volume as udf
 from analyze.volume import Volume
 
 MAX_NOUNS = 512
@@ -35,7 +37,7 @@ class Opener(Protocol):
         """Open what is there."""
 
 
-OPENERS: tuple[Opener, ...] = (iso9660.open_volumes, hfs.open_volumes)
+OPENERS: tuple[Opener, ...] = (iso9660.open_volumes, udf.open_volumes, hfs.open_volumes, tsk.open_volumes)
 
 
 def open_all(

@@ -57,9 +57,9 @@ class Examined:
 
     def digest(self, entry):
         """SHA-256 of the entry's content, None if it has none."""
-        if not entry.streams:
+        stream = next((s for s in entry.streams if s.name == ""), None)
+        if stream is None:
             return sha256(b"")
-        (stream,) = entry.streams
         return self.content[stream.extents, stream.size_bytes].digests.get("sha256")
 
     def view(self, number):
