@@ -9,8 +9,8 @@ from typing import NamedTuple
 from acquire.geometry import SECTOR_BYTES, Extent, SectorRange, sectors
 from acquire.image import Image
 
-MAXIMUM_PIECES = 65_536
-"""More pieces of one interleaved file section than this are not listed."""
+MAXIMUM_PIECES = 1_000_000
+"""More pieces of the interleaved file sections of one volume than this are not listed."""
 
 
 class Section(NamedTuple):
@@ -63,8 +63,11 @@ class Blocks(NamedTuple):
         units = -(-section.xattr_blocks // section.unit_blocks)
         return section.block + units * (section.unit_blocks + section.gap_blocks)
 
-    def extents(self, section: Section) -> tuple[tuple[Extent, ...], str]:
-        """The pieces of a section's data, in order, and a phrase if they cannot be told (6.4.3, 6.4.4)."""
+    def extents(self, section: Section, allowance: "Allowance") -> tuple[tuple[Extent, ...], str]:
+        """The pieces of a section's data, in order, and a phrase if not all are given (6.4.3, 6.4.4).
+
+        Of an interleaved section that leaves the image, the last piece given is the first outside.
+        """
         if not section.length_bytes:
             return (), ""
         block = self.first_data_block(section)
@@ -73,11 +76,29 @@ class Blocks(NamedTuple):
             lba, offset = self.at(block)
             problem = "" if not section.gap_blocks else "an interleave gap without a file unit size"
             return (Extent(lba, section.length_bytes, offset),), problem
-        if -(-section.length_bytes // unit) > MAXIMUM_PIECES:
-            return (), f"more than {MAXIMUM_PIECES} pieces"
+        if not allowance.take(-(-section.length_bytes // unit)):
+            return (), f"more than {MAXIMUM_PIECES} pieces in the volume"
         pieces = []
         for done in range(0, section.length_bytes, unit):
             lba, offset = self.at(block)
-            pieces.append(Extent(lba, min(unit, section.length_bytes - done), offset))
+            length = min(unit, section.length_bytes - done)
+            pieces.append(Extent(lba, length, offset))
+            if not self.reaches(block, length):
+                break
             block += section.unit_blocks + section.gap_blocks
         return tuple(pieces), ""
+
+
+class Allowance:
+    """How many pieces of interleaved sections may still be listed."""
+
+    def __init__(self) -> None:
+        """None is listed yet."""
+        self._left = MAXIMUM_PIECES
+
+    def take(self, count: int) -> bool:
+        """Whether `count` more may be; then they are counted."""
+        if count > self._left:
+            return False
+        self._left -= count
+        return True

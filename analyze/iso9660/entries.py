@@ -118,7 +118,7 @@ def extents_of(view: View, record: Record) -> tuple[Extent, ...]:
     blocks = view.blocks
     extents: list[Extent] = []
     for section in record.sections:
-        pieces, problem = blocks.extents(section)
+        pieces, problem = blocks.extents(section, view.allowance)
         extents += pieces
         unit, gap = section.unit_blocks, section.gap_blocks
         if unit or gap:

@@ -15,21 +15,21 @@ def plausible_records(view: View, data: bytes, start: int, stop: int) -> Iterato
     """Yield where in `data[start:stop]`, one sector at most, a whole record stands."""
     at = start
     while at + MINIMUM_BYTES <= stop:
-        length = data[at]
+        # First what fails nearly everywhere: the two copies of the extent mirror each other (7.3.3).
         if (
-            length < MINIMUM_BYTES
-            or at + length > stop
-            or data[at + 2 : at + 6] != data[at + 9 : at + 5 : -1]
+            data[at + 2] != data[at + 9]
+            or data[at + 5] != data[at + 6]
+            or not _plausible(view, data, at, stop)
         ):
             at += 1
-        elif _plausible(view, data, at):
-            yield at
-            at += length
         else:
-            at += 1
+            yield at
+            at += data[at]
 
 
-def _plausible(view: View, data: bytes, at: int) -> bool:
+def _plausible(view: View, data: bytes, at: int, stop: int) -> bool:
+    if data[at] < MINIMUM_BYTES or at + data[at] > stop:
+        return False
     fields = DIRECTORY_RECORD.read(data, at)
     identifier = data[at + DIRECTORY_RECORD.size : at + DIRECTORY_RECORD.size + fields.identifier_length]
     needed = DIRECTORY_RECORD.size + fields.identifier_length

@@ -12,7 +12,7 @@ from acquire.layout import Disagreement
 from analyze.anomaly import Anomaly
 from analyze.iso9660 import anomalies as kind
 from analyze.iso9660 import names, rockridge, susp
-from analyze.iso9660.blocks import Blocks, Section
+from analyze.iso9660.blocks import Allowance, Blocks, Section
 from analyze.iso9660.dates import record_time, volume_time
 from analyze.iso9660.layout import (
     DIRECTORY,
@@ -41,6 +41,7 @@ class View(NamedTuple):
     susp: susp.Mark | None
     sequence_number: int
     continuations: Continuations
+    allowance: Allowance
 
 
 class Record:

@@ -13,6 +13,7 @@ from analyze.anomaly import Anomaly
 from analyze.entry import Entry
 from analyze.iso9660 import anomalies as kind
 from analyze.iso9660 import names
+from analyze.iso9660.blocks import Allowance
 from analyze.iso9660.dates import volume_time
 from analyze.iso9660.descriptors import Descriptor, DescriptorKind, DescriptorSet, read_descriptor_set
 from analyze.iso9660.directory import Directory
@@ -74,7 +75,10 @@ class IsoVolume:
 
     def structures(self) -> Iterator[SectorRange]:
         """The sectors of descriptors, path tables, directories, continuation areas and attribute records."""
-        yield from merge([*self._found.structures, *self._tree.structures()])
+        count = self._root.blocks.image.sector_count
+        for start, length in merge([*self._found.structures, *self._tree.structures()]):
+            if start < count:
+                yield SectorRange(start, min(length, count - start))
 
     def _view(self) -> View:
         return View(
@@ -84,6 +88,7 @@ class IsoVolume:
             self._root.mark,
             self._descriptor.fields.sequence_number,
             Continuations(self._root.blocks),
+            Allowance(),
         )
 
     def _new_tree(self) -> Tree:

@@ -369,8 +369,19 @@ class TestSections:
         assert entries["/A"].attributes == {"interleave": {"unit_blocks": 2, "gap_blocks": 3}}
         assert anomalies == []
 
+    def test_interleaved_past_the_image(self):
+        """The pieces that are there and the first that is not; it is said, and the size is as recorded."""
+        entries, anomalies = walked(Disc(64).primary([record(b"A.;1", 58, 9 * SECTOR, unit=1, gap=2)]).image)
+        assert entries["/A"].streams[0].extents == (
+            Extent(58, SECTOR),
+            Extent(61, SECTOR),
+            Extent(64, SECTOR),
+        )
+        assert entries["/A"].size_bytes == 9 * SECTOR
+        assert codes(anomalies) == ["iso-extent-outside"]
+
     def test_interleaving_that_cannot_be(self):
-        """A gap without a unit, and a million pieces: said, and no piece is invented."""
+        """A gap without a unit, and millions of pieces: said, and no piece is invented."""
         files = [record(b"A.;1", 30, 5000, gap=3), record(b"B.;1", 30, 2**32 - 1, unit=1, gap=1)]
         entries, anomalies = walked(Disc().primary(files).image)
         assert entries["/A"].streams[0].extents == (Extent(30, 5000),)
