@@ -25,7 +25,7 @@ from acquire.containers.e01_segments import Preamble, SegmentWriter, segment_pat
 from acquire.containers.ewf import HeaderValues, MediaType
 from acquire.containers.ewf_chunks import BLOCK_BYTES, Stored, compression_by_name, store
 from acquire.containers.ewf_header import header2_payload, header_payload
-from acquire.errors import UsageError, destination_error
+from acquire.errors import DestinationError, UsageError, destination_error
 from acquire.geometry import SECTOR_BYTES, SectorRange, merge
 from acquire.toc import Session, TrackMode
 
@@ -98,6 +98,7 @@ class E01Writer:
         self._waiting: deque[Future[Stored]] = deque()
         self._pending = bytearray()
         self._accepted = 0
+        self._failed = False
         if resume:
             keep = size_bytes if resume_bytes is None else min(size_bytes, resume_bytes)
             self._resume(folder, stem, preamble, keep, replay)
@@ -128,6 +129,7 @@ class E01Writer:
             DestinationError: the files cannot be written (DiskFullError: no space); they are good for a
                 resume.
         """
+        assert not self._failed, "after a failure only a resume goes on"
         content = data if isinstance(data, bytes) else bytes(data)
         self._accepted += len(content)
         assert self._accepted <= self._size_bytes, "more media data than the medium has"
@@ -145,9 +147,13 @@ class E01Writer:
             at += taken
 
     def checkpoint(self) -> int:
-        """Make everything so far durable; returns the position that a kill or power loss leaves."""
-        self._submit_pending(len(self._pending) // ewf.CHUNK_BYTES * ewf.CHUNK_BYTES)
-        self._drain(0)
+        """Make everything so far durable; returns the position that a kill or power loss leaves.
+
+        After a failed `write` this is what was written before it.
+        """
+        if not self._failed:
+            self._submit_pending(len(self._pending) // ewf.CHUNK_BYTES * ewf.CHUNK_BYTES)
+            self._drain(0)
         self._files.sync()
         return self.position
 
@@ -169,6 +175,7 @@ class E01Writer:
             UsageError: a session has audio tracks; an E01 has no place for their sectors.
             DestinationError: as in `write`; a resume brings back here.
         """
+        assert not self._failed, "after a failure only a resume goes on"
         tail: list[tuple[str, bytes]] = []
         if starts := self._session_starts(sessions):
             tail.append(("session", ewf.session(starts)))
@@ -239,9 +246,13 @@ class E01Writer:
     def _drain(self, most: int) -> None:
         """Write what is deflated, in order, until at most `most` blocks are still on the way."""
         while self._waiting and (len(self._waiting) > most or self._waiting[0].done()):
-            stored = self._waiting[0].result()
-            self._files.add(stored)
-            self._waiting.popleft()
+            stored = self._waiting.popleft().result()
+            try:
+                self._files.add(stored)
+            except DestinationError:
+                self._failed = True
+                self._waiting.clear()
+                raise
 
     def _end_threads(self) -> None:
         self._waiting.clear()

@@ -277,17 +277,25 @@ def test_a_full_file_system_is_a_disk_full_error(tmp_path: Path, tool):
     folder = tmp_path / "small"
     folder.mkdir()
     mounted = subprocess.run(
-        [tool("mount"), "-t", "tmpfs", "-o", "size=1m", "jewelcase-test", folder],
+        [tool("mount"), "-t", "tmpfs", "-o", "size=3m", "jewelcase-test", folder],
         capture_output=True,
         check=False,
     )
     if mounted.returncode:
         pytest.skip("cannot mount a small file system here")
-    data = random.Random(1).randbytes(2 << 20)
+    data = random.Random(1).randbytes(5 << 20)
     try:
-        with pytest.raises(DiskFullError, match="No space left"):
-            write(folder, data)
-        subprocess.run([tool("mount"), "-o", "remount,size=8m", folder], check=True)
+        with open_writer(folder, data) as writer:
+            with pytest.raises(DiskFullError, match="No space left"):
+                writer.write(data)
+            kept = writer.checkpoint()
+            with pytest.raises(AssertionError, match="only a resume"):
+                writer.write(data)
+            with pytest.raises(AssertionError, match="only a resume"):
+                finish(writer, data)
+        with open_writer(folder, data, resume=True) as writer:
+            assert writer.position >= kept > 0
+        subprocess.run([tool("mount"), "-o", "remount,size=16m", folder], check=True)
         assert read_with_pyewf(go_on(folder, data)) == data
     finally:
         subprocess.run([tool("umount"), folder], check=True)
