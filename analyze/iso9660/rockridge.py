@@ -137,13 +137,21 @@ def _px(entry: SystemUse, found: RockRidge, notes: list[Anomaly]) -> None:
 
 
 def _pn(entry: SystemUse, found: RockRidge, notes: list[Anomaly]) -> None:
-    """RRIP 4.1.2; where the high half is zero, the low one may hold both numbers (as Linux reads it)."""
+    """RRIP 4.1.2; where the high half is zero, the low one may hold both numbers, as `_both_numbers` says."""
     if not _fits(entry, NUMBER_PAIR.size, notes):
         return
     _compare(entry, NUMBER_PAIR, notes)
     high, low = NUMBER_PAIR.read(entry.data)
-    found.device = f"{high}:{low}" if high or low < 256 else f"{low >> 8}:{low & 0xFF}"
+    found.device = f"{high}:{low}" if high or low < 256 else _both_numbers(low)
     found.attributes["device_number"] = [high, low]
+
+
+def _both_numbers(low: int) -> str:
+    """A Linux dev_t of 32 bits, as libisofs writes it: 12 bits of minor number, 12 of major, 8 of minor.
+
+    Below 65,536 that is the older one of eight bits each.
+    """
+    return f"{low >> 8 & 0xFFF}:{low & 0xFF | low >> 12 & 0xFFF00}"
 
 
 def _nm(entry: SystemUse, found: RockRidge, notes: list[Anomaly]) -> None:

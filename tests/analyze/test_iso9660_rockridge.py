@@ -170,7 +170,15 @@ class TestAttributes:
         assert "links" in anomalies[0].message
 
     @pytest.mark.parametrize(
-        ("high", "low", "device"), [(0, 0x103, "1:3"), (1, 3, "1:3"), (8, 16, "8:16"), (0, 5, "0:5")]
+        ("high", "low", "device"),
+        [
+            (0, 0x103, "1:3"),
+            (1, 3, "1:3"),
+            (8, 16, "8:16"),
+            (0, 5, "0:5"),
+            (259, 70000, "259:70000"),
+            (0, 0x11110370, "259:70000"),  # what xorriso 1.5.4 writes for mknod b 259 70000
+        ],
     )
     def test_devices(self, high, low, device):
         """RRIP 4.1.2 leaves open which half holds what: both numbers are kept too."""
