@@ -32,6 +32,7 @@ MAXIMUM_GAP = 8
 """After this many sectors in a row without a descriptor, the set is taken to be over."""
 _JOLIET = {b"%/@": 1, b"%/C": 2, b"%/E": 3}
 _UDF = frozenset((b"BEA01", b"NSR02", b"NSR03", b"TEA01", b"BOOT2", b"CDW02"))
+_MKISOFS = b"MKI "  # mkisofs and genisoimage write their version and options behind the terminator
 _BOOT, _PRIMARY, _SUPPLEMENTARY, _PARTITION, _TERMINATOR = 0, 1, 2, 3, 255
 
 
@@ -72,6 +73,7 @@ class DescriptorSet(NamedTuple):
     partitions: tuple[dict[str, Any], ...]
     anomalies: tuple[Anomaly, ...]
     structures: tuple[SectorRange, ...]
+    mkisofs_version: str = ""
 
 
 class _Reading:
@@ -84,6 +86,7 @@ class _Reading:
         self.notes: list[Anomaly] = []
         self.sectors: list[int] = []
         self.terminated = False
+        self.mkisofs_version = ""
 
 
 def read_descriptor_set(image: Image, start_lba: int) -> DescriptorSet | None:
@@ -96,6 +99,9 @@ def read_descriptor_set(image: Image, start_lba: int) -> DescriptorSet | None:
     for lba in range(first, first + MAXIMUM_DESCRIPTORS):
         sector = image.read(lba)
         if sector[1:6] != STANDARD_ID or len(sector) < DESCRIPTOR_HEADER.size:
+            if reading.terminated and sector[:4] == _MKISOFS:
+                reading.sectors.append(lba)
+                reading.mkisofs_version = names.field(sector.partition(b"\0")[0], ucs2=False)
             if reading.terminated or not sector or sector[1:6] in _UDF or len(missing) >= MAXIMUM_GAP:
                 break
             missing.append(lba)
@@ -122,6 +128,7 @@ def read_descriptor_set(image: Image, start_lba: int) -> DescriptorSet | None:
         tuple(reading.partitions),
         tuple(reading.notes),
         tuple(SectorRange(lba, 1) for lba in reading.sectors),
+        reading.mkisofs_version,
     )
 
 

@@ -217,19 +217,33 @@ class Tree:
         for record in records:
             listed.add(record.block)
             directory = self._known.get(record.block)
-            if directory is None:
+            if directory is None and record.number == 1:
+                self._other_root(record)
+            elif directory is None:
                 self._only_in_path_table(record, records[record.parent - 1])
                 yield from self._directories()  # before the next record: it may be in this one
             elif record.number > 1:
                 self._compare_record(record, directory, records[record.parent - 1])
         for block, directory in self._known.items():
-            if block not in listed and block not in self._strays:
+            if block not in listed and block not in self._strays and directory.path:
                 self.scanner.say(
                     kind.PATH_TABLE_TREE,
                     "The directory is not in the path table",
                     directory.shown,
                     lba=self._blocks.at(block)[0],
                 )
+
+    def _other_root(self, record: PathRecord) -> None:
+        """6.9.1: the first record is the root's, here of another tree."""
+        lba, offset = self._path_tables.place(record)
+        self.scanner.say(
+            kind.PATH_TABLE_TREE,
+            "The path table has another root than the volume descriptor",
+            "/",
+            lba=lba,
+            offset=offset + 2,
+            seen=f"block {record.block}",
+        )
 
     def _compare_record(self, record: PathRecord, directory: Directory, parent: PathRecord) -> None:
         if directory.identifier is None:

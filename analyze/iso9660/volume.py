@@ -160,6 +160,7 @@ class IsoVolume:
             found["volume_flags"] = fields.flags
         texts = {name: names.field(getattr(fields, name), ucs2=ucs2) for name in _TEXTS}
         texts["application_use"] = names.text_of(fields.application_use.strip(b" \0"))
+        texts["mkisofs_version"] = self._found.mkisofs_version
         found.update({name: text for name, text in texts.items() if text})
         lists = {
             "same_tree": descriptor.same_tree,

@@ -210,6 +210,22 @@ class TestDescriptors:
         assert codes(anomalies) == ["iso-descriptor-short", "iso-terminator-missing"]
         assert list(walked(volume)[0]) == []
 
+    def test_the_version_that_mkisofs_leaves(self):
+        """Its sector behind the terminator is a structure, and its text is kept."""
+        disc = (
+            Disc()
+            .describe(path_l=21, path_m=22)
+            .put(18, b"MKI Fri Oct 22 18:44:59 2004\nmkisofs 2.01a17 -gui\0")
+        )
+        disc.put(21, path_table([(b"\0", 20, 1)])).put(22, path_table([(b"\0", 20, 1)], big=True)).tree([A])
+        (volume,), anomalies = opened(disc.image)
+        assert anomalies == []
+        assert (
+            volume.info.attributes["mkisofs_version"] == "MKI Fri Oct 22 18:44:59 2004\nmkisofs 2.01a17 -gui"
+        )
+        assert walked(volume)[1] == []
+        assert SectorRange(16, 3) in list(volume.structures())
+
     def test_the_set_alone(self):
         """What else needs the set reads it without opening trees."""
         found = read_descriptor_set(joliet(Disc(80).primary([A]), []).image, 0)
@@ -458,6 +474,17 @@ class TestPathTables:
         disc.describe(SECTOR, rows)
         (volume,), _ = opened(disc.image)
         assert codes(walked(volume)[1]) == ["iso-path-table-tree"]
+
+    def test_another_root(self):
+        """6.9.1: the first record is the root's; another one is said, and is no entry."""
+        disc = Disc(80).primary([A])
+        disc.tree([], own=40)
+        rows = [(b"\0", 40, 1)]
+        disc.put(18, path_table(rows)).put(19, path_table(rows, big=True))
+        (volume,), _ = opened(disc.image)
+        entries, anomalies = walked(volume)
+        assert list(entries) == ["/A.TXT"]
+        assert codes(anomalies) == ["iso-path-table-tree"]
 
     def test_the_tables_differ(self):
         """6.9.2: L and M record the same; the first one is followed."""
