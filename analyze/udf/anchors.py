@@ -18,6 +18,7 @@ from analyze.udf.tag import check_tag
 
 BLOCK_SIZES = (2048, 512, 4096, 1024, 8192, 16384, 32768)
 """Sector sizes, most common first. UDF uses that of the medium; 512 to 4096 are in use."""
+_SIZES_IN_USE = BLOCK_SIZES[:4]
 SYSTEM_AREA_SECTORS = 16
 """The recognition sequence begins after 32 KiB (2/8.3.1)."""
 _RECOGNITION_SECTORS = 64
@@ -35,10 +36,15 @@ _CERTAIN = ((2048, (256,), (1, 257)), (512, (256,), (1,)), (4096, (256,), ()))
 
 
 class Recognition(NamedTuple):
-    """The volume recognition sequence: its identifiers in order, and the sectors they stand in."""
+    """The volume recognition sequence: its identifiers in order, and the sectors they stand in.
+
+    `sector_bytes` is how far apart they are, which is the size of the medium's sectors if that is
+    more than 2048 bytes (2/8.3.1); 2048 if it is that or less.
+    """
 
     identifiers: tuple[str, ...]
     lbas: tuple[int, ...]
+    sector_bytes: int = SECTOR_BYTES
 
     @property
     def announced(self) -> str:
@@ -75,7 +81,7 @@ def read_recognition(image: Image, start_lba: int) -> Recognition:
                 break
             names.append(name.decode("ascii"))
             lbas.append(first + sector)
-        found = Recognition(tuple(names), tuple(lbas))
+        found = Recognition(tuple(names), tuple(lbas), step * SECTOR_BYTES)
         if found.announced:
             return found
         best = best if best.identifiers else found
@@ -83,17 +89,19 @@ def read_recognition(image: Image, start_lba: int) -> Recognition:
 
 
 def find_anchors(
-    image: Image, start_lba: int, ends: Iterable[int], announced: str, log: AnomalyLog
+    image: Image, start_lba: int, ends: Iterable[int], recognition: Recognition, log: AnomalyLog
 ) -> Anchors | None:
     """The anchors of the volume whose session starts at `start_lba`; None if there is none to be used.
 
-    `ends` are sectors after the last one: of the session, of the image. `announced` is the NSR
-    descriptor that was seen; without one, a few places are looked at, and only a sound anchor counts.
+    `ends` are sectors after the last one: of the session, of the image. Where `recognition`
+    does not announce UDF, a few places are looked at, and only a sound anchor counts.
     """
     ends = tuple(dict.fromkeys(ends))
     places: tuple[tuple[int, tuple[int, ...], tuple[int, ...]], ...]
+    announced = recognition.announced
     if announced:
-        places = tuple((size, _FROM_START, _FROM_END) for size in BLOCK_SIZES)
+        sizes = sorted(BLOCK_SIZES, key=lambda size: max(size, SECTOR_BYTES) != recognition.sector_bytes)
+        places = tuple((size, _FROM_START, _FROM_END) for size in sizes)
     else:
         # The last anchors of the disc belong to its start, or to a session that announces itself.
         places = tuple((size, near, far if start_lba == 0 else ()) for size, near, far in _CERTAIN)
@@ -108,6 +116,7 @@ def find_anchors(
                 doubtful = Anchors(views[base], (anchor,))
         for base, anchors in sound.items():
             _compare(views[base], anchors, log)
+            _note_other_sizes(image, start_lba, size, log)
             return Anchors(views[base], tuple(anchors))
     if doubtful is not None:
         blocks, (anchor,) = doubtful
@@ -145,6 +154,21 @@ def _candidates(
             yield 0, Anchor(place + ahead, main, reserve), sound
         elif sound or place == _FIRST:
             yield start_lba, Anchor(place, main, reserve), False
+
+
+def _note_other_sizes(image: Image, start_lba: int, size: int, log: AnomalyLog) -> None:
+    """Note an anchor in sectors of another size: what is left of a volume that was there before."""
+    for other in _SIZES_IN_USE:
+        blocks = Blocks(image, other, start_lba)
+        checked = check_tag(blocks.block(_FIRST), 0, (TagId.ANCHOR,), _FIRST) if other != size else None
+        if checked is not None and not checked.problems:
+            log.note(
+                ANCHOR_MISMATCH,
+                "There is an anchor of another volume, in sectors of another size",
+                at=(blocks, _FIRST, 0),
+                seen=f"sectors of {other} bytes",
+                expected=f"sectors of {size} bytes",
+            )
 
 
 def last_anchors(blocks: Blocks) -> Iterator[int]:

@@ -80,7 +80,7 @@ def find(where: Place, log: AnomalyLog) -> Found | None:
     """The volume descriptors of the volume at a place; None, with an anomaly if one is announced."""
     image, start_lba = where.image, where.start_lba
     recognition = read_recognition(image, start_lba)
-    anchors = find_anchors(image, start_lba, where.ends, recognition.announced, log)
+    anchors = find_anchors(image, start_lba, where.ends, recognition, log)
     if anchors is not None:
         found = _follow(anchors, recognition, log)
         if found is not None:

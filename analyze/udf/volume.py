@@ -7,18 +7,19 @@ for noun in open_volumes(image, 0, None, 0):
 
 from collections.abc import Iterator
 
-from acquire.geometry import SectorRange, sectors
+from acquire.geometry import HOLE, SectorRange, sectors
 from acquire.image import Image
 from analyze.anomaly import Anomaly
-from analyze.entry import Entry
+from analyze.entry import Entry, Stream
 from analyze.udf.anchors import last_anchors
-from analyze.udf.anomalies import COUNTS, ROOT, AnomalyLog
+from analyze.udf.anomalies import COUNTS, ROOT, SPACE, AnomalyLog
 from analyze.udf.description import describe
 from analyze.udf.file_layout import LongAllocation
 from analyze.udf.filesets import FileSet, find_root, read_file_sets, read_root
 from analyze.udf.opening import Assembled, Place, assemble, find, place
 from analyze.udf.partitions import VirtualPartition
 from analyze.udf.space import Space
+from analyze.udf.streams import read_streams
 from analyze.udf.tally import Tally
 from analyze.udf.vat import VatGeneration, read_table
 from analyze.udf.walk import Walk
@@ -29,7 +30,7 @@ class UdfVolume:
     """One file set of a UDF volume, in the state that one virtual allocation table gives it if it has any.
 
     `generations` are the tables, the newest first: earlier states of a write-once disc. `spaces` are
-    the records of free blocks.
+    the records of free blocks, `system_streams` the streams of the volume itself.
     """
 
     def __init__(
@@ -48,7 +49,13 @@ class UdfVolume:
         self._volume = assembled.volume
         self._generation = generation
         self.spaces: tuple[Space, ...] = assembled.spaces
+        self.system_streams = self._read_system_streams()
         self._info = describe(assembled, where, ordinal, file_set, generation)
+        if self.system_streams:
+            rows = [{"name": each.name, "size_bytes": each.size_bytes} for each in self.system_streams]
+            self._info = self._info._replace(
+                attributes={**(self._info.attributes or {}), "system_streams": rows}
+            )
 
     @property
     def info(self) -> VolumeInfo:
@@ -88,6 +95,7 @@ class UdfVolume:
             walk = Walk(self._volume, self._info.ordinal, root.icb, root.address)
             yield from walk.entries()
             self._compare_counts(walk.tally)
+        self._compare_space()
         log.note_repeated()
         yield from log.take()
 
@@ -106,8 +114,22 @@ class UdfVolume:
         for block in last_anchors(blocks):
             lba, skip = blocks.place(block)
             yield SectorRange(lba, sectors(skip + blocks.size))
+        for stream in self.system_streams:
+            for lba, length, offset in stream.extents:
+                if lba != HOLE and length:
+                    yield SectorRange(lba, sectors(offset + length))
         yield from self._assembled.opened.raw.owned()
         yield from self._volume.owned()
+
+    def _read_system_streams(self) -> tuple[Stream, ...]:
+        """The streams of the whole volume (4/14.1.18, UDF 3.3.7), by name; their content is not decoded."""
+        if self._file_set is None:
+            return ()
+        fixed = self._file_set.fixed
+        where = LongAllocation(
+            fixed.streams_length, fixed.streams_block, fixed.streams_partition, fixed.streams_use
+        )
+        return read_streams(self._volume, where, "/").streams
 
     def _compare_counts(self, tally: Tally) -> None:
         """Note files and directories that are not as many as the volume was closed with (UDF 2.2.6.4)."""
@@ -127,6 +149,25 @@ class UdfVolume:
                 seen=f"{tally.files} files, {tally.directories} directories",
                 expected=f"{files} files, {directories} directories",
             )
+
+    def _compare_space(self) -> None:
+        """Note free blocks that are not as many as the volume was closed with (3/10.10.8)."""
+        integrity = self._assembled.integrity
+        if integrity is None or not integrity.closed:
+            return
+        recorded: dict[int, int] = {}
+        for space in self.spaces:
+            recorded[space.partition] = recorded.get(space.partition, 0) + space.free_blocks
+        for number, free in recorded.items():
+            stated = integrity.free[number] if number < len(integrity.free) else None
+            if stated is not None and stated != free:
+                self._volume.log.note(
+                    SPACE,
+                    "The volume states another number of free blocks than its space record has",
+                    clause="3/10.10.8",
+                    seen=f"partition {number}: {free} blocks in bitmaps and tables",
+                    expected=f"{stated} blocks",
+                )
 
 
 def _file_set_address(assembled: Assembled) -> LongAllocation:

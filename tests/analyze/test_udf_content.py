@@ -333,3 +333,20 @@ def test_file_version_and_domain_words():
     disc.file(2, b"x")
     assert walked(disc).entries["/f"].attributes["version"] == 7
     assert regid("*x", b"\1") != NO_ICB
+
+
+def test_streams_of_the_volume_itself():
+    """4/14.1.18, UDF 3.3.7: the system stream directory of the file set is listed, and its sectors owned."""
+    disc = UdfDisc(revision=0x0201)
+    disc.root(("f", 2))
+    disc.file(2, b"x")
+    disc.put_logical(0, disc.file_set(streams=long_ad(2048, 10)))
+    body = parent_identifier(10, 10) + file_identifier(10, "*UDF Non-Allocatable Space", 11, METADATA)
+    disc.file(10, body, file_type=13, extended=True, flags=0x2000)
+    disc.allocated(11, short_ad(4096, 40), 4096, 0, extended=True, flags=0x2000)
+    found = walked(disc)
+    assert found.anomalies == []
+    rows = found.info.attributes["system_streams"]
+    assert rows == [{"name": "*UDF Non-Allocatable Space", "size_bytes": 4096}]
+    owned = {lba for first, count in found.volume.structures() for lba in range(first, first + count)}
+    assert {disc.start + block for block in (10, 11, 40, 41)} <= owned

@@ -305,3 +305,21 @@ def test_a_bitmap_that_is_too_small():
     found = Walked(disc.finish())
     assert found.codes == ["udf-space"]
     assert list(found.volume.spaces[0].ranges()) == [(0, 16)]
+
+
+@pytest.mark.parametrize(("stated", "codes"), [(3, []), (4, ["udf-space"])])
+def test_free_blocks_as_the_integrity_descriptor_states_them(stated, codes):
+    """3/10.10.8: the free space table of a closed volume against the record of the partition."""
+    disc = UdfDisc()
+    disc.root()
+    allocation = short_ad(3 * 2048, 80, kind=1)
+    body = (
+        struct.pack("<IHHHBBIHH", 0, 4, 0, 1, 0, 1, 0, 0, 0) + struct.pack("<I", len(allocation)) + allocation
+    )
+    disc.put_logical(30, tagged(263, 30, body))
+    disc.header = struct.pack("<II", 2048, 30)
+    data = bytearray(disc.finish())
+    integrity = bytearray(data[200 * 2048 : 201 * 2048])
+    struct.pack_into("<I", integrity, 80, stated)
+    data[200 * 2048 : 201 * 2048] = retag(integrity)
+    assert Walked(bytes(data)).codes == codes

@@ -149,6 +149,16 @@ def test_a_disc_without_udf_costs_a_few_sectors():
     assert sum(count for _lba, count in reads) < 100
 
 
+def test_anchors_that_fill_the_end_of_a_disc():
+    """Genisoimage and Nero write an anchor into every sector of the pad: all of them are the volume's."""
+    disc = simple()
+    disc.anchors = (256, *range(600, 700))
+    found = Walked(disc.finish())
+    check(found)
+    owned = {lba for first, count in found.volume.structures() for lba in range(first, first + count)}
+    assert set(range(600, 700)) <= owned
+
+
 # Anchors ------------------------------------------------------------------------------------------
 
 

@@ -258,6 +258,7 @@ BLKID = {
     "udf-hdd-mkudffs-1.3-1": "udf-hdd-mkudffs-1.3-1",
     "udf-hdd-mkudffs-1.3-3": "udf-hdd-mkudffs-1.3-3",
     "udf-hdd-mkudffs-1.3-5": "udf-hdd-mkudffs-1.3-5",
+    "udf-hdd-mkudffs-1.3-7": "udf-hdd-mkudffs-1.3-7",
     "udf-hdd-udfclient-0.7.5": "udf-hdd-udfclient-0.7.5",
     "udf-hdd-win7": "udf-hdd-win7",
     "udf": "udf",
@@ -296,6 +297,14 @@ def test_windows_and_nero(corpus):
     assert nero.anomalies == []
     assert nero.live == ["/test.txt"]
     assert len(nero.read("/test.txt")) == 5
+
+
+def test_a_disc_that_was_formatted_twice(corpus):
+    """The recognition sequence says which sectors count; the anchors of the earlier volume are reported."""
+    found = walked(corpus("util-linux/blkid/images-fs/udf-hdd-mkudffs-1.3-7.img"))
+    assert found.info.block_size_bytes == 4096
+    assert found.codes == ["udf-anchor-mismatch"]
+    assert found.anomalies[0].seen == "sectors of 512 bytes"
 
 
 @pytest.mark.parametrize(("start", "label"), [(0, "first"), (320, "second"), (640, "third")])
