@@ -1,6 +1,5 @@
 """`jewelcase report`: write what the case knows as one file for people."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -39,18 +38,6 @@ def write_report(case: "Case") -> Path:
 
     for left in case.folder.reports.glob("report-*.tmp"):
         left.unlink(missing_ok=True)  # an interrupted report's; nobody else writes to this case now
-    path = _unused(case.folder.reports, datetime.now(UTC))
-    render_html(case, path)
+    path = render_html(case, case.folder.reports)
     case.report_written(path, "html")
-    return path
-
-
-def _unused(folder: Path, now: datetime) -> Path:
-    """A name that no report has: the time, and a number where that second has one already."""
-    stem = f"report-{now:%Y%m%dT%H%M%SZ}"
-    path = folder / f"{stem}.html"
-    number = 1
-    while path.exists():
-        number += 1
-        path = folder / f"{stem}-{number}.html"
     return path
