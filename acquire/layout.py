@@ -9,7 +9,7 @@
     RECORD = Layout(PathTableRecord, size=8)
     record = RECORD.read(sector, offset)
 
-A field recorded in both byte orders (`Both16`, `Both32`; ECMA-119 §8.2.3, §8.3.3) reads as its
+A field recorded in both byte orders (`Both16`, `Both32`; ECMA-119 §7.2.3, §7.3.3) reads as its
 little-endian copy; `disagreements()` compares the copies.
 """
 
