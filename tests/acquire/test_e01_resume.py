@@ -283,9 +283,9 @@ def test_a_full_file_system_is_a_disk_full_error(tmp_path: Path, tool):
     )
     if mounted.returncode:
         pytest.skip("cannot mount a small file system here")
-    data = random.Random(1).randbytes(5 << 20)
+    data = random.Random(1).randbytes(24 << 20)
     try:
-        with open_writer(folder, data) as writer:
+        with open_writer(folder, data, threads=2) as writer:
             with pytest.raises(DiskFullError, match="No space left"):
                 writer.write(data)
             kept = writer.checkpoint()
@@ -295,7 +295,7 @@ def test_a_full_file_system_is_a_disk_full_error(tmp_path: Path, tool):
                 finish(writer, data)
         with open_writer(folder, data, resume=True) as writer:
             assert writer.position >= kept > 0
-        subprocess.run([tool("mount"), "-o", "remount,size=16m", folder], check=True)
+        subprocess.run([tool("mount"), "-o", "remount,size=64m", folder], check=True)
         assert read_with_pyewf(go_on(folder, data)) == data
     finally:
         subprocess.run([tool("umount"), folder], check=True)
