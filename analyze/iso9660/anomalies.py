@@ -17,6 +17,11 @@ DESCRIPTOR_VERSION = AnomalyKind(
 DESCRIPTOR_TYPE = AnomalyKind(
     "iso-descriptor-type", "ECMA-119 8.1.1", "A volume descriptor has a type that is reserved."
 )
+DESCRIPTOR_FIELD = AnomalyKind(
+    "iso-descriptor-field",
+    "ECMA-119 8.3.4, 8.4, 8.5",
+    "A field of a volume descriptor for which the standard has one value holds another.",
+)
 DESCRIPTOR_HIDDEN = AnomalyKind(
     "iso-descriptor-hidden",
     "ECMA-119 6.7.1",
@@ -163,6 +168,7 @@ CODES: tuple[AnomalyKind, ...] = (
     DESCRIPTOR_SHORT,
     DESCRIPTOR_VERSION,
     DESCRIPTOR_TYPE,
+    DESCRIPTOR_FIELD,
     DESCRIPTOR_HIDDEN,
     PRIMARY_MISSING,
     PRIMARY_COPY,

@@ -21,6 +21,7 @@ from analyze.iso9660.layout import (
     ROOT_OFFSET,
     STANDARD_ID,
     VOLUME_DESCRIPTOR,
+    DescriptorHeader,
     VolumeDescriptor,
 )
 
@@ -32,8 +33,32 @@ MAXIMUM_GAP = 8
 """After this many sectors in a row without a descriptor, the set is taken to be over."""
 _JOLIET = {b"%/@": 1, b"%/C": 2, b"%/E": 3}
 _UDF = frozenset((b"BEA01", b"NSR02", b"NSR03", b"TEA01", b"BOOT2", b"CDW02"))
+_SHOWN_BYTES = 16
 _MKISOFS = b"MKI "  # mkisofs and genisoimage write their version and options behind the terminator
 _BOOT, _PRIMARY, _SUPPLEMENTARY, _PARTITION, _TERMINATOR = 0, 1, 2, 3, 255
+
+
+class _Fixed(NamedTuple):
+    """Bytes of a descriptor for which the standard has one value."""
+
+    what: str
+    offset: int
+    expected: bytes
+
+
+_TERMINATOR_FIXED = (_Fixed("reserved bytes", 7, bytes(SECTOR_BYTES - 7)),)  # 8.3.4
+_TREE_FIXED = (
+    _Fixed("unused bytes", 72, bytes(8)),  # 8.4.7, 8.5.5
+    _Fixed("length of the root's record", ROOT_OFFSET, b"\x22"),  # 8.4.18: 34
+    _Fixed("root's identifier", ROOT_OFFSET + 32, b"\x01\x00"),  # 8.4.18, 6.8.2.2: one byte, 00
+    _Fixed("reserved byte", 882, bytes(1)),  # 8.4.31
+    _Fixed("reserved bytes", 1395, bytes(SECTOR_BYTES - 1395)),  # 8.4.33
+)
+_PRIMARY_FIXED = (
+    _Fixed("unused byte", 7, bytes(1)),  # 8.4.4
+    _Fixed("unused bytes", 88, bytes(32)),  # 8.4.9
+)
+_VERSION_1, _VERSION_2 = (_Fixed("file structure version", 881, bytes((one,))) for one in (1, 2))  # 8.4.30
 
 
 class DescriptorKind(StrEnum):
@@ -167,6 +192,7 @@ def _read_one(reading: _Reading, lba: int, sector: bytes) -> None:
                 expected=" or ".join(map(str, allowed)),
             )
         )
+    reading.notes.extend(_fixed(header, lba, sector))
     if header.kind in (_PRIMARY, _SUPPLEMENTARY):
         _tree(reading, Descriptor(lba, _kind(header.kind, sector), VOLUME_DESCRIPTOR.read(sector), sector))
     elif header.kind == _BOOT:
@@ -179,6 +205,30 @@ def _read_one(reading: _Reading, lba: int, sector: bytes) -> None:
                 "The type of the volume descriptor is reserved", lba=lba, offset=0, seen=header.kind
             )
         )
+
+
+def _fixed(header: DescriptorHeader, lba: int, sector: bytes) -> Iterator[Anomaly]:
+    """One anomaly for each field of `sector` that has not the only value it can have."""
+    fields: tuple[_Fixed, ...]
+    if header.kind == _TERMINATOR:
+        fields = _TERMINATOR_FIXED
+    elif header.kind == _PRIMARY:
+        fields = (*_PRIMARY_FIXED, *_TREE_FIXED, _VERSION_1)
+    elif header.kind == _SUPPLEMENTARY:
+        fields = (*_TREE_FIXED, _VERSION_2 if header.version == 2 else _VERSION_1)  # 8.5.2
+    else:
+        return
+    for what, offset, expected in fields:
+        seen = sector[offset : offset + len(expected)]
+        if seen != expected:
+            first = next(at for at, (a, b) in enumerate(zip(seen, expected, strict=True)) if a != b)
+            yield kind.DESCRIPTOR_FIELD.at(
+                f"The {what} of the volume descriptor: another value than the standard has",
+                lba=lba,
+                offset=offset + first,
+                seen=seen[first : first + _SHOWN_BYTES].hex(),
+                expected=expected[first : first + _SHOWN_BYTES].hex(),
+            )
 
 
 def _kind(number: int, sector: bytes) -> DescriptorKind:

@@ -124,7 +124,7 @@ def descriptor(
         + b"".join(padded("", 37) for _ in range(3))  # 8.4.23 to 8.4.25
         + created  # 8.4.26
         + none * 3  # 8.4.27 to 8.4.29
-        + b"\1\0"  # 8.4.30, 8.4.31
+        + bytes((2 if (kind, version) == (2, 2) else 1, 0))  # 8.4.30, 8.5.16, 8.4.31
     )
     assert len(data) == 883
     return data.ljust(SECTOR, b"\0")

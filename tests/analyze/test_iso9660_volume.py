@@ -182,6 +182,35 @@ class TestDescriptors:
         assert len(views) == 1
         assert codes(anomalies) == ["iso-descriptor-version", "iso-descriptor-type"]
 
+    @pytest.mark.parametrize(
+        ("lba", "offset", "value", "what"),
+        [
+            (16, 7, 1, "unused byte"),  # 8.4.4
+            (16, 75, 1, "unused bytes"),  # 8.4.7
+            (16, 119, 1, "unused bytes"),  # 8.4.9
+            (16, 156, 35, "length of the root's record"),  # 8.4.18
+            (16, 188, 2, "root's identifier"),
+            (16, 189, 1, "root's identifier"),
+            (16, 881, 0, "file structure version"),  # 8.4.30
+            (16, 882, 1, "reserved byte"),  # 8.4.31
+            (16, 1395, 65, "reserved bytes"),  # 8.4.33
+            (16, 2047, 65, "reserved bytes"),
+            (17, 7, 65, "reserved bytes"),  # 8.3.4
+            (17, 2047, 65, "reserved bytes"),
+        ],
+    )
+    def test_fields_of_one_value(self, lba, offset, value, what):
+        """8.3, 8.4: any other value is said, with its place, and the tree is read all the same."""
+        (volume,), anomalies = opened(Disc(64).primary([A]).put(lba, bytes((value,)), offset).image)
+        assert len(walked(volume)[0]) == 1
+        assert [(a.code, a.lba, a.offset) for a in anomalies] == [("iso-descriptor-field", lba, offset)]
+        assert anomalies[0].seen.startswith(f"{value:02x}")
+        assert what in anomalies[0].message
+
+    def test_application_use_is_free(self):
+        """8.4.32: nothing is said of what an application wrote there."""
+        assert opened(Disc(64).primary([A]).put(16, b"anything", 883).put(16, b"x", 1394).image)[1] == []
+
     def test_numbers_that_differ(self):
         """7.3.3 in a descriptor: said, with the volume's ordinal."""
         (volume,), _ = opened(Disc(64).primary([A], big_blocks=65).image)
