@@ -18,43 +18,44 @@ from casefiles.custody import CustodyLog
 from casefiles.database import Database, Value
 
 TRUNCATED = "truncated"
-_BATCH_ITEMS = 4096
+_BATCH_ITEMS = 16_384
 _BATCH_S = 5.0
 
-_PIECES = """
-    (SELECT group_concat(coalesce(start_lba, '?') || ' ' || coalesce(length_bytes, '?') || ' '
-                         || coalesce(offset_bytes, '?'), ',')
-     FROM (SELECT * FROM extents AS x WHERE x.entry_id = {id} AND x.stream = {stream} ORDER BY x.ordinal))
-"""
-_FIRST = """
-    (SELECT {column} FROM extents AS x WHERE x.entry_id = {id} AND x.stream = {stream}
-     ORDER BY x.ordinal LIMIT 1)
-"""
-
-
-def _selected(entry_id: str, stream: str) -> str:
-    """The columns that tell where content is."""
-    return ", ".join(
-        (
-            _FIRST.format(column="start_lba", id=entry_id, stream=stream) + " AS lba",
-            _FIRST.format(column="offset_bytes", id=entry_id, stream=stream) + " AS offset",
-            _PIECES.format(id=entry_id, stream=stream) + " AS pieces",
-        )
+# All pieces of one stream as text: "start length offset", joined by commas; "?" for what no column could hold.
+_PIECE = (
+    "coalesce({x}.start_lba, '?') || ' ' || coalesce({x}.length_bytes, '?')"
+    " || ' ' || coalesce({x}.offset_bytes, '?')"
+)
+_THE_SAME = "{x}.entry_id = x.entry_id AND {x}.stream = x.stream"
+_PIECES = f"""
+CASE
+    WHEN x.ordinal IS NULL THEN NULL
+    WHEN EXISTS (SELECT 1 FROM extents AS n WHERE {_THE_SAME.format(x="n")} AND n.ordinal > 0)
+    THEN (
+        SELECT group_concat({_PIECE.format(x="y")}, ',')
+        FROM (SELECT * FROM extents AS m WHERE {_THE_SAME.format(x="m")} ORDER BY m.ordinal) AS y
     )
-
-
+    ELSE {_PIECE.format(x="x")}
+END
+"""  # noqa: S608  made of the constants above
 _PENDING = f"""
 CREATE TEMP TABLE pending AS
-SELECT e.id AS entry_id, '' AS stream, e.size_bytes AS size_bytes, {_selected("e.id", "''")}
-FROM entries AS e
+SELECT e.id AS entry_id, '' AS stream, e.size_bytes AS size_bytes,
+    x.start_lba AS lba, x.offset_bytes AS offset, {_PIECES} AS pieces
+FROM entries AS e LEFT JOIN extents AS x ON x.entry_id = e.id AND x.stream = '' AND x.ordinal = 0
 WHERE e.volume_id IN (SELECT id FROM volumes WHERE evidence_id = :evidence) AND e.kind = 'file'
   AND e.content IS NULL
 UNION ALL
-SELECT s.entry_id, s.stream, s.size_bytes, {_selected("s.entry_id", "s.stream")}
+SELECT s.entry_id, s.stream, s.size_bytes, x.start_lba, x.offset_bytes, {_PIECES}
 FROM streams AS s JOIN entries AS e ON e.id = s.entry_id
+  LEFT JOIN extents AS x ON x.entry_id = s.entry_id AND x.stream = s.stream AND x.ordinal = 0
 WHERE e.volume_id IN (SELECT id FROM volumes WHERE evidence_id = :evidence) AND s.content IS NULL
 """  # noqa: S608  made of the constants above
 _IN_ORDER = "SELECT * FROM temp.pending ORDER BY lba, offset, pieces, size_bytes, entry_id, stream"
+_TOTAL = """
+SELECT coalesce(sum(size_bytes), 0)
+FROM (SELECT DISTINCT size_bytes, lba, offset, pieces FROM temp.pending WHERE size_bytes > 0)
+"""
 _UPDATE = {
     False: "UPDATE entries SET md5 = ?, sha1 = ?, sha256 = ?, content = ? WHERE id = ?",
     True: "UPDATE streams SET md5 = ?, sha1 = ?, sha256 = ?, content = ? WHERE entry_id = ? AND stream = ?",
@@ -83,6 +84,7 @@ class ContentRecorder:
         self._log = log
         self._evidence_id = evidence_id
         self._report = Reporter(progress)
+        self._watched = progress is not None
         self._rows: dict[bool, list[tuple[Value, ...]]] = {False: [], True: []}
         self._asked: deque[tuple[int, _Shared]] = deque()
 
@@ -90,12 +92,7 @@ class ContentRecorder:
         """Digest everything that is pending."""
         self._database.execute("DROP TABLE IF EXISTS temp.pending")
         self._database.execute(_PENDING, {"evidence": self._evidence_id})
-        total = int(
-            self._database.value(
-                "SELECT coalesce(sum(size_bytes), 0)"
-                " FROM (SELECT DISTINCT size_bytes, pieces FROM temp.pending WHERE size_bytes > 0)"
-            )
-        )
+        total = int(self._database.value(_TOTAL)) if self._watched else 0
         done = 0
         due = time.monotonic() + _BATCH_S
         for result in digest_contents(image, self._items()):
