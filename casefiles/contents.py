@@ -21,7 +21,7 @@ TRUNCATED = "truncated"
 _BATCH_ITEMS = 16_384
 _BATCH_S = 5.0
 
-# All pieces of one stream as text: "start length offset", joined by commas; "?" for what no column could hold.
+# All pieces of a stream as text: "start length offset", joined by commas; "?" for what no column holds.
 _PIECE = (
     "coalesce({x}.start_lba, '?') || ' ' || coalesce({x}.length_bytes, '?')"
     " || ' ' || coalesce({x}.offset_bytes, '?')"

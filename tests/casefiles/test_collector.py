@@ -2,6 +2,7 @@
 
 import json
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -310,12 +311,10 @@ def test_text_that_is_no_unicode_is_escaped_and_told(case):
 
 
 def test_the_anomalies_of_recording_are_documented():
-    """docs/reference/database.md says what becomes of what SQLite cannot hold."""
-    from pathlib import Path  # noqa: PLC0415  for this test alone
-
-    text = (Path(__file__).resolve().parents[2] / "docs/reference/database.md").read_text()
-    for code in ANOMALIES:
-        assert f"`{code}`" in text
+    reference = Path(__file__).resolve().parents[2] / "docs" / "reference"
+    for name in ("anomalies.md", "database.md"):
+        text = (reference / name).read_text()
+        assert all(f"`{code}`" in text for code in ANOMALIES), name
 
 
 FIELDS = st.none() | st.integers(-(2**70), 2**70)
