@@ -9,30 +9,25 @@ from analyze.entry import Stream
 
 
 class Claims:
-    """Stretches of bytes, gathered in any order, asked about once all are there."""
+    """Stretches of bytes from `starts` to `ends`, gathered in any order, asked about once all are there."""
 
     def __init__(self) -> None:
         """Nothing is claimed yet."""
-        self._starts = array("q")
-        self._ends = array("q")
-        self._sorted = True
-
-    def add_bytes(self, start: int, length: int) -> None:
-        """Claim `length` bytes of the disc from byte `start` on."""
-        self._starts.append(start)
-        self._ends.append(start + length)
-        self._sorted = False
+        self.starts = array("q")
+        self.ends = array("q")
+        self._joined = 0
 
     def add(self, streams: Iterable[Stream]) -> None:
         """Claim the content of streams."""
         for stream in streams:
             for lba, length, offset in stream.extents:
                 if lba != HOLE:
-                    self.add_bytes(lba * SECTOR_BYTES + offset, length)
+                    self.starts.append(lba * SECTOR_BYTES + offset)
+                    self.ends.append(lba * SECTOR_BYTES + offset + length)
 
     def taken(self, extents: Iterable[Extent]) -> int:
         """How many bytes of the extents are claimed."""
-        if not self._sorted:
+        if self._joined != len(self.starts):
             self._join()
         total = 0
         for lba, length, offset in extents:
@@ -40,19 +35,22 @@ class Claims:
                 continue
             start = lba * SECTOR_BYTES + offset
             end = start + length
-            index = max(bisect_right(self._starts, start) - 1, 0)
-            while index < len(self._starts) and self._starts[index] < end:
-                total += max(min(self._ends[index], end) - max(self._starts[index], start), 0)
+            index = max(bisect_right(self.starts, start) - 1, 0)
+            while index < len(self.starts) and self.starts[index] < end:
+                total += max(min(self.ends[index], end) - max(self.starts[index], start), 0)
                 index += 1
         return total
 
     def _join(self) -> None:
         """Sort the stretches and join those that touch or overlap."""
         starts, ends = array("q"), array("q")
-        for start, end in sorted(zip(self._starts, self._ends, strict=True)):
+        for start, end in sorted(zip(self.starts, self.ends, strict=True)):
             if ends and start <= ends[-1]:
                 ends[-1] = max(ends[-1], end)
             else:
                 starts.append(start)
                 ends.append(end)
-        self._starts, self._ends, self._sorted = starts, ends, True
+        del self.starts[:], self.ends[:]  # not replaced: whoever appends to them goes on
+        self.starts.extend(starts)
+        self.ends.extend(ends)
+        self._joined = len(starts)

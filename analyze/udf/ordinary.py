@@ -55,7 +55,7 @@ class OrdinaryEntries:
         self.volume = volume
         self.maker = maker
         self.tally = tally
-        self._claim = tally.claims.add_bytes
+        self._claim_start, self._claim_end = tally.claims.starts.append, tally.claims.ends.append
         self._partitions = volume.partitions
         self._start_byte = volume.blocks.start_byte
         self._known = volume.times.known
@@ -72,8 +72,13 @@ class OrdinaryEntries:
         if len(name) < 2 or name[0] != EIGHT or b"/" in name or b"\0" in name:
             return None
         partition = partitions[reference]
-        block = partition.at(logical)
-        if block is None or logical >= partition.length:
+        if logical >= partition.length:
+            return None
+        if partition.__class__ is PhysicalPartition:
+            block: int | None = partition.start + logical
+        else:
+            block = partition.at(logical)
+        if block is None:
             return None
         blocks = self.volume.blocks
         size = blocks.size
@@ -151,8 +156,8 @@ class OrdinaryEntries:
         except KeyError:
             times_read = self.volume.times.read
             stamps = times_read(modified), times_read(created), times_read(accessed), times_read(changed)
-        if INVALID in stamps:
-            return None
+            if INVALID in stamps:
+                return None
         try:
             mode = self._modes[file_type, permissions, flags]
         except KeyError:
@@ -165,7 +170,8 @@ class OrdinaryEntries:
         else:
             tally.files += 1
             if extents:
-                self._claim(where, length)
+                self._claim_start(where)
+                self._claim_end(where + length)
         if block in tally.blocks:
             tally.repeated += 1
         else:

@@ -68,7 +68,9 @@ class Times:
             return self.known[raw]
         if len(self.known) >= _MOST_KNOWN:
             self.known.clear()
-        stamp = self.known[raw] = read_timestamp(raw)
+        stamp = read_timestamp(raw)
+        if stamp is not INVALID:  # so that whoever looks into `known` meets none
+            self.known[raw] = stamp
         return stamp
 
     def valid(self, raw: bytes) -> Timestamp | None:

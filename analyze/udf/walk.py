@@ -5,6 +5,7 @@ ICB that was given to another file says nothing of the deleted one any more.
 """
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from analyze.anomaly import Anomaly
@@ -20,6 +21,7 @@ from analyze.udf.ordinary import OrdinaryEntries
 from analyze.udf.partitions import Address
 from analyze.udf.tally import Tally
 
+_UNUSUAL = DELETED | PARENT_BIT
 _MOST_PATH = 4096
 """Characters of a path; UDF 2.3.12 allows 1023 bytes. Directories below are named, not listed."""
 NONE, GONE, REUSED, EMPTIED, PRESENT = "none", "gone", "reused", "emptied", "present"
@@ -57,8 +59,11 @@ class Walk:
         while self._places:
             place = self._places.pop()
             for found in self._identifiers(place):
-                if found.characteristics & DELETED:
-                    self._deleted.append((place, found))
+                if found.characteristics & _UNUSUAL:
+                    if found.characteristics & PARENT_BIT:
+                        self._note_parent(place, found, "a further parent")
+                    else:
+                        self._deleted.append((place, found))
                     continue
                 entry = ordinary(found, place.ordinal, place.path)
                 if entry is None:
@@ -73,34 +78,31 @@ class Walk:
         yield from self._removed()
 
     def _identifiers(self, place: _Place) -> Iterator[Identifier]:
-        """The identifiers of a directory but its parent, which is checked."""
+        """The identifiers of a directory after its parent, which is checked; a further parent may follow."""
         path = place.path or "/"
         icb = read_icb(self.volume, place.partition, place.logical, path)
         if icb is None:
-            return
-        first = True
-        for found in DirectoryReader(self.volume, icb, path).identifiers():
-            if found.characteristics & PARENT_BIT:
-                named = (found.icb_partition, found.icb_block)
-                if not first or named != place.parent:
-                    self._note_parent(
-                        place, found, f"the parent, at {named}", f"{place.parent}, first of all"
-                    )
-                first = False
-                continue
-            if first:
-                self._note_parent(place, found, "another identifier", "the parent directory")
-                first = False
-            yield found
+            return iter(())
+        found = DirectoryReader(self.volume, icb, path).identifiers()
+        first = next(found, None)
+        if first is None:
+            return found
+        named = (first.icb_partition, first.icb_block)
+        if not first.characteristics & PARENT_BIT:
+            self._note_parent(place, first, "another identifier")
+            return chain((first,), found)
+        if named != place.parent:
+            self._note_parent(place, first, f"a parent at {named}")
+        return found
 
-    def _note_parent(self, place: _Place, found: Identifier, seen: str, expected: str) -> None:
+    def _note_parent(self, place: _Place, found: Identifier, seen: str) -> None:
         blocks = self.volume.blocks
         self.volume.log.note(
             PARENT,
             "A directory does not begin with its parent",
             at=(blocks, *divmod(found.position, blocks.size)),
             seen=seen,
-            expected=expected,
+            expected=f"the parent at {tuple(place.parent)}, first of all",
             path=place.path or "/",
         )
 
@@ -153,7 +155,11 @@ class Walk:
             mark = log.mark()
             while self._places:
                 place = self._places.pop()
-                self._deleted += [(place, found) for found in self._identifiers(place)]
+                self._deleted += [
+                    (place, found)
+                    for found in self._identifiers(place)
+                    if not found.characteristics & PARENT_BIT
+                ]
             log.rewind(mark)
             waiting = self._deleted
 

@@ -38,8 +38,8 @@ def _made(name: str, fill: Callable[[Path], None], options: list[str]) -> Path:
     return path
 
 
-def many_files(count: int = 100_000) -> Path:
-    """`count` files of 0 to 6 KiB in a nested tree (1,000 to a directory), Rock Ridge and Joliet."""
+def many_files(count: int = 100_000, *, udf: bool = False) -> Path:
+    """`count` files of 0 to 6 KiB nested, 1,000 to a directory: Rock Ridge, Joliet, UDF if asked."""
 
     def fill(folder: Path) -> None:
         chance = random.Random(2026)
@@ -50,7 +50,10 @@ def many_files(count: int = 100_000) -> Path:
             size = chance.randrange(0, 6 * 1024)
             (place / f"Document number {number:06d}.txt").write_bytes(chance.randbytes(size))
 
-    return _made(f"many-{count}.iso", fill, ["-R", "-J", "-joliet-long"])
+    options = ["-R", "-J", "-joliet-long"]
+    if udf:
+        return _made(f"many-{count}-udf.iso", fill, [*options, "-udf"])
+    return _made(f"many-{count}.iso", fill, options)
 
 
 def large_files(count: int = 8, size_mib: int = 64) -> Path:
