@@ -41,13 +41,14 @@ _PX_LITTLE = Struct("<I4xI4xI4xI4xI4x").unpack  # RRIP 4.1.1
 _PX_BIG = Struct(">4xI4xI4xI4xI4xI").unpack
 _ROOM = SECTOR_BYTES - 1
 _PLAIN_FLAGS = HIDDEN | DIRECTORY
+_NO_RECORD = b"\0" * 256  # longer than any system use area (9.1.1)
 _SELF_NAMES = frozenset((".", "..", ""))
 _EMPTY = (Stream("", 0, ()),)
 
 _Times = tuple[Timestamp | None, ...]
-_Known = tuple[tuple[int, ...], tuple[Any, ...]]
+_About = tuple[Any, ...]
 _NO_TIMES: _Times = (None,) * len(TIMES)
-_NOTHING: tuple[Any, ...] = (None,) * (5 + len(TIMES))
+_NOTHING: _About = (None,) * (5 + len(TIMES))
 
 
 class ShortWay:
@@ -61,7 +62,9 @@ class ShortWay:
             view.blocks.block_bytes == SECTOR_BYTES and view.naming != "enhanced" and skip < XA_BYTES
         )
         self._times: dict[bytes, Timestamp] = {}
-        self._kept: dict[bytes, _Known] = {}
+        self._kept: dict[bytes, dict[bytes, _About]] = {}
+        self._whole: dict[bytes, _About] = {}
+        self._count = 0
 
     def run(  # noqa: C901, PLR0912, PLR0915, PLR0917  the hot loop: in one piece, because each call costs
         self,
@@ -83,12 +86,12 @@ class ShortWay:
         joliet, rock_ridge = view.naming == "joliet", view.susp is not None
         skip = view.susp.skip_bytes if view.susp else 0
         base, limit, volume = view.blocks.base_lba, view.blocks.image_bytes, view.volume
-        times, kept = self._times, self._kept
+        times, kept, whole = self._times, self._kept, self._whole
         little, big, utf_16, new = _LITTLE, _BIG, utf_16_be_decode, tuple.__new__
         first_volume = _FIRST_VOLUME
         file_kind, directory_kind = EntryKind.FILE, EntryKind.DIRECTORY
         prefix, parent_ordinal, ordinal = parent[0] + "/", parent[1], parent[2]
-        stop, usual = len(data), 0
+        stop, before, ahead, behind = len(data), _NO_RECORD, 0, whole
         while at < stop:
             length = data[at]
             end = at + length
@@ -126,29 +129,27 @@ class ShortWay:
             is_directory = flags & DIRECTORY
             about, alternate = _NOTHING, b""
             if rock_ridge:
-                # Neighbours differ in little but their names: what stands around NM is kept whole.
-                start = (
-                    use + usual
-                    if data[use + usual : use + usual + 2] == b"NM"
-                    else data.find(b"NM", use, end)
-                )
-                if start < 0 or start + 5 > end:
-                    start, key = use, data[use:end]
+                # Neighbours differ in little but their names: what stands around NM is understood once.
+                if data.startswith(before, use):
+                    start = use + ahead
                 else:
-                    usual = start - use
+                    start = data.find(b"NM", use, end)
+                    before = data[use : start + 2] if start >= 0 else b"NM"
+                    ahead = len(before) - 2
+                    behind = kept.setdefault(before, {})
+                if start < 0 or start + 5 > end:
+                    key = data[use:end]
+                    known = whole.get(key) or self._understand(whole, b"", key)
+                else:
                     after = start + data[start + 2]
                     if not start + 5 <= after <= end or data[start + 4]:
                         break
-                    key, alternate = data[use:start] + data[after:end], data[start + 5 : after]
-                known = kept.get(key)
+                    key, alternate = data[after:end], data[start + 5 : after]
+                    known = behind.get(key) or self._understand(behind, before[:-2], key)
                 if known is None:
-                    known = self._attributes(key)
-                    if known is None:
-                        break
-                boundaries, about = known
-                mode = about[0]
-                if start - use not in boundaries:
                     break
+                about = known
+                mode = about[0]
                 if mode is not None and mode >> 12 != (4 if is_directory else 8):
                     break
             elif end - use >= XA_BYTES:
@@ -194,11 +195,12 @@ class ShortWay:
             at = end
         return at, ordinal
 
-    def _attributes(self, area: bytes) -> _Known | None:
-        """Understand a system use area without its NM; None if it is not ordinary.
+    def _understand(self, keep: dict[bytes, _About], before: bytes, behind: bytes) -> _About | None:
+        """What the entries around NM say, in the order of `run`, and keep it; None if it is not ordinary.
 
-        Gives where NM may have stood (between entries), and what the others say in the order of `run`.
+        NM must stand between entries: not ordinary is also what only looks like it.
         """
+        area = before + behind
         boundaries = [0]
         mode = links = uid = gid = inode = None
         times: _Times | None = None
@@ -224,10 +226,21 @@ class ShortWay:
             boundaries.append(at)
         created, modified, accessed, changed, *others = times or _NO_TIMES
         about = (mode, uid, gid, links, inode, created, modified, accessed, changed, *others)
-        known = (tuple(boundaries), about)
+        if len(before) not in boundaries:
+            return None
         if inode is None:  # else no other record is like this one
-            _room(self._kept)[area] = known
-        return known
+            self._keep(keep, behind, about)
+        return about
+
+    def _keep(self, keep: dict[bytes, _About], key: bytes, about: _About) -> None:
+        """Remember what entries say; all is forgotten when it is too much."""
+        if self._count >= MAXIMUM_CACHED:
+            self._kept.clear()
+            self._whole.clear()
+            keep.clear()
+            self._count = 0
+        keep[key] = about
+        self._count += 1
 
     def _time_stamps(self, data: bytes) -> _Times | None:
         """RRIP 4.1.6, the data of a TF entry in the order of `TIMES`; None if anything is wrong with it."""

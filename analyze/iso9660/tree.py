@@ -27,7 +27,7 @@ MAXIMUM_KEPT_CHARACTERS = 1 << 28
 """Directories whose paths are together longer than this, 200 added for each, are not entered."""
 RUN_SECTORS = 64
 """A directory is read in runs of 128 KiB; records never cross a sector, so neither a run."""
-PIECE_BYTES = 16 * SECTOR_BYTES
+PIECE_BYTES = 4 * SECTOR_BYTES
 """A run is listed in pieces: the entries of one stay in the processor's cache."""
 
 
