@@ -38,9 +38,12 @@ class Log:
                 self._take(action, detail)
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 continue
+        self.read = True
+
+    def add_exhibits(self, database: Database) -> None:
+        """Learn of exhibits that the database has, also where the log knows of none."""
         for evidence_id, label in database.rows("SELECT id, label FROM evidence"):
             self._exhibits[evidence_id] = str(label)
-        self.read = True
 
     def _take(self, action: str, detail: dict[str, Any]) -> None:
         if action == "case-created":

@@ -82,6 +82,7 @@ def _verify(
     yield from _guarded(CUSTODY, _check_chain(store))
     yield from _guarded(MIRROR, _check_mirror(store))
     yield from _guarded(DATABASE, _check_database(store, log))
+    yield from _guarded(DATABASE, _know_exhibits(store, log))
     yield from _guarded(DATABASE, _check_case_rows(store, log))
     yield from _guarded(DATABASE, _check_orphans(store))
     if not log.read:
@@ -177,6 +178,12 @@ def _check_database(store: Store, log: Log) -> Iterator[Check]:
         )
     else:
         yield same(DATABASE, "Its schema is as it was made")
+
+
+def _know_exhibits(store: Store, log: Log) -> Iterator[Check]:
+    """Learn which exhibits there are; says nothing unless their table cannot be read."""
+    log.add_exhibits(store.database)
+    yield from ()
 
 
 def _check_case_rows(store: Store, log: Log) -> Iterator[Check]:

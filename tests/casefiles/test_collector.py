@@ -1,5 +1,6 @@
 """The collector: every noun becomes its row, whatever the evidence claims."""
 
+import contextlib
 import json
 import random
 from pathlib import Path
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from acquire.containers import open_image
 from acquire.geometry import Extent
+from acquire.image import MemoryImage
 from acquire.toc import Disc, Session, Track, TrackMode
 from analyze.analysis import examine
 from analyze.anomaly import Anomaly
@@ -428,3 +430,25 @@ def test_attributes_are_json_with_sorted_members(case):
     text = case.database.value("SELECT attributes FROM entries")
     assert text == '{"a":{"z":true},"b":[1,null,"é"]}'
     assert json.loads(text) == {"b": [1, None, "é"], "a": {"z": True}}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@given(
+    flips=st.lists(st.tuples(st.integers(16 * 2048, 60 * 2048), st.integers(0, 7)), max_size=20),
+    cut=st.none() | st.integers(0, 200 * 2048),
+)
+def test_whatever_a_damaged_disc_yields_is_recorded(case, disc, flips, cut):
+    """Bits flipped in descriptors and directories, the image cut: as many rows as nouns, no error."""
+    data = bytearray(disc.read_bytes())
+    for at, bit in flips:
+        data[at] ^= 1 << bit
+    image = MemoryImage(bytes(data if cut is None else data[:cut]))
+    with contextlib.suppress(ZeroDivisionError), case._store.log.transaction():
+        made = Collector(case.database, 1).collect(examine(image))
+        assert len(query.volumes(case, 1)) == made.volumes
+        entries = [row for each in query.volumes(case, 1) for row in query.entries(case, each["id"])]
+        assert len(entries) == made.entries
+        assert len(list(query.anomalies(case, 1))) == made.anomalies
+        assert len(list(query.findings(case, 1))) == made.findings
+        assert case.database.problems() == []
+        raise ZeroDivisionError  # nothing is kept for the next example

@@ -216,6 +216,30 @@ def test_a_page_that_is_damaged_is_said_and_nothing_crashes(case_folder):
     assert all("damaged" in sentence for sentence in refused)
 
 
+@pytest.mark.parametrize("table", sorted(set(COLUMNS) - {"meta"}))
+@pytest.mark.parametrize("left", ["nothing", "an empty table", "a view"])
+def test_a_table_that_is_gone_or_something_else_is_said(case_folder, table, left):
+    """Verification ends with differences, and never with an error, whatever became of the schema."""
+    connection = sqlite3.connect(case_folder / "case.db")
+    connection.execute(f"DROP TABLE {table}")
+    if left == "an empty table":
+        connection.execute(f"CREATE TABLE {table} (x)")
+    elif left == "a view":
+        connection.execute(f"CREATE VIEW {table} AS SELECT 1 AS id, 'x' AS detail")
+    connection.commit()
+    connection.close()
+    found = subjects(case_folder)
+    assert found
+    if table != "custody":
+        assert ("case database", "sqlite_master") in found
+
+
+def test_rows_that_lead_in_circles_are_no_endless_loop(case_folder, tamper):
+    tamper("UPDATE entries SET parent_id = id WHERE volume_id = 1")
+    tamper("UPDATE extents SET ordinal = 9223372036854775807 WHERE entry_id = 3 AND ordinal = 0")
+    assert subjects(case_folder)
+
+
 # Files
 
 
