@@ -173,7 +173,8 @@ class _Listing:
             self.held.seek(0)
             console.out_lines(self.held)
         if self.anomalies:
-            console.say(f"{self.anomalies} anomalies on this disc: see jewelcase info")
+            many = "1 anomaly" if self.anomalies == 1 else f"{self.anomalies:,} anomalies"
+            console.say(f"{many} on this disc: see jewelcase info")
 
     def close(self) -> None:
         """Forget what is held."""
