@@ -312,14 +312,20 @@ class UdfDisc:
 # Partition maps (UDF 2.2.8 to 2.2.10) and what belongs to them ------------------------------------
 
 
-def virtual_map(number=0):
-    """UDF 2.2.8."""
-    return struct.pack("<BBH", 2, 64, 0) + regid("*UDF Virtual Partition") + struct.pack("<HH24x", 1, number)
+def virtual_map(number=0, revision=0x0201):
+    """UDF 2.2.8; the revision in the suffix (UDF 2.1.5.3) tells some readers which table to expect."""
+    return (
+        struct.pack("<BBH", 2, 64, 0)
+        + regid("*UDF Virtual Partition", struct.pack("<H", revision))
+        + struct.pack("<HH24x", 1, number)
+    )
 
 
 def sparable_map(packet, *tables, size=512):
     """UDF 2.2.9."""
-    body = regid("*UDF Sparable Partition") + struct.pack("<HHHBBI", 1, 0, packet, len(tables), 0, size)
+    body = regid("*UDF Sparable Partition", b"\x50\x01") + struct.pack(
+        "<HHHBBI", 1, 0, packet, len(tables), 0, size
+    )
     return struct.pack("<BBH", 2, 64, 0) + body + struct.pack("<4I", *tables, *[0] * (4 - len(tables)))
 
 
@@ -331,7 +337,7 @@ def sparing_table(location, *entries, sequence=1):
 
 def metadata_map(main, mirror, bitmap=UNUSED, flags=1):
     """UDF 2.2.10."""
-    body = regid("*UDF Metadata Partition") + struct.pack(
+    body = regid("*UDF Metadata Partition", b"\x50\x02") + struct.pack(
         "<HHIIIIHB5x", 1, 0, main, mirror, bitmap, 32, 1, flags
     )
     return struct.pack("<BBH", 2, 64, 0) + body

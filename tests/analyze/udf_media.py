@@ -30,7 +30,7 @@ def write_once(revision=0x0201, tables=3):
     Virtual address 0 is the file set, 1 the root, 2 and 3 files. Partition blocks are written in order:
     each generation appends what it changes, and its table.
     """
-    disc = UdfDisc(maps=(virtual_map(),), set_partition=1, revision=revision)
+    disc = UdfDisc(maps=(virtual_map(0, revision),), set_partition=1, revision=revision)
     disc.access = 2
     disc.closed = False
     disc.length = 10_000  # write-once: all the disc that there will be
