@@ -16,7 +16,7 @@ from acquire.toc import Disc
 from analyze.analysis import Examined
 from analyze.anomaly import Anomaly
 from analyze.coverage import Coverage
-from analyze.entry import Entry, EntryKind
+from analyze.entry import Entry
 from analyze.finding import Finding
 from analyze.timestamp import Timestamp
 from analyze.volume import VolumeInfo
@@ -53,7 +53,6 @@ _FIRST_COLUMNS = (
     "id", "volume_id", "ordinal", "parent_id", "path", "name", "kind", "size_bytes", "deleted",
 )  # fmt: skip
 _OPTIONAL = tuple((at, name) for at, name in enumerate(_FIELDS) if name not in _PLACED)
-_KINDS = {kind: kind.value for kind in EntryKind}
 _EXTENT_SQL = insert_sql("extents", COLUMNS["extents"])
 _STREAM_SQL = insert_sql("streams", ("entry_id", "stream", "size_bytes"))
 
@@ -298,9 +297,9 @@ class Collector:
             [None if parent is None else known[parent] for parent in parents],
             paths,
             names,
-            [_KINDS[kind] for kind in kinds],
+            map(str.__str__, kinds),  # without going through Enum
             sizes,
-            [1 if flag else 0 for flag in deleted],
+            map(int, deleted) if any(deleted) else repeat(0),
         ]
         count = len(ids)
         times = self._times
@@ -310,7 +309,7 @@ class Collector:
                 continue
             used.append(name)
             if name in _TIME_FIELDS:
-                values.append([times[time] for time in column])
+                values.append(map(times.__getitem__, column))
             elif name == "attributes":
                 values.append([json_or_none(value) for value in column])
             elif name == "hidden":
