@@ -156,7 +156,12 @@ def _opened(folder: Path, identity: Identity, exhibit: Exhibit) -> "Case":
             do="Name another folder, or the number of this case",
         )
     if record["examiner"] != identity.examiner:
-        console.say(f"The examiner of this case stays {record['examiner']}")
+        case.close()
+        raise CaseError(
+            f"The examiner of the case in this folder is {record['examiner']!r}, not {identity.examiner!r}",
+            where=folder,
+            do="Name the case's examiner, or make a case of your own: the log names who acquired",
+        )
     console.say(f"Going on with case {identity.number} in {folder}")
     return case
 

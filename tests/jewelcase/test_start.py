@@ -101,3 +101,20 @@ def test_version(jewelcase):
     from jewelcase import __version__  # noqa: PLC0415  read beside what it is compared with
 
     assert jewelcase("--version").out == f"jewelcase {__version__}\n"
+
+
+def test_an_interruption_while_the_program_loads_is_one_sentence():
+    """SIGINT at the moment the modules are imported: 130, one line, no traceback."""
+    program = (
+        "import os, signal, sys, types\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'typer':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "from jewelcase.entry import run\n"
+        "run()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert done.stderr == "jewelcase: Interrupted; nothing was changed\n"
