@@ -394,6 +394,20 @@ class Database:
         """What SQLite's own check of pages and indexes finds, at most ten sentences."""
         return [row[0] for row in self.rows("PRAGMA integrity_check(10)") if row[0] != "ok"]
 
+    def full_text_whole(self) -> bool:
+        """Whether the index by words has exactly the paths of `entries` (FTS5 "integrity-check", rank 1).
+
+        SQLite does this by a statement that writes, so the database must be open for writing.
+        """
+        check = "INSERT INTO entries_fts (entries_fts, rank) VALUES ('integrity-check', 1)"
+        try:
+            with closing(self._connection.execute(check)):
+                return True
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT:
+                return False
+            raise
+
     def close(self) -> None:
         """Close the connection; what was not committed is rolled back."""
         self._connection.close()

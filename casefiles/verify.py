@@ -164,6 +164,7 @@ def _check_database(store: Store, log: Log) -> Iterator[Check]:
             yield differs(DATABASE, "SQLite finds it damaged", seen=problem)
     else:
         yield same(DATABASE, "SQLite finds its pages and indexes whole")
+        yield _check_full_text(store)
     log.load(store.database)
     now = schema_sha256(store.database)
     if log.schema_sha256 is None:
@@ -178,6 +179,17 @@ def _check_database(store: Store, log: Log) -> Iterator[Check]:
         )
     else:
         yield same(DATABASE, "Its schema is as it was made")
+
+
+def _check_full_text(store: Store) -> Check:
+    """Whether a search finds every path: an entry that the index lacks is silently missed."""
+    if not store.writable:
+        return note(DATABASE, "Its index by words was not compared: that needs the case open for writing")
+    if store.database.full_text_whole():
+        return same(DATABASE, "Its index by words has exactly the paths of the entries")
+    return differs(
+        DATABASE, "Its index by words is not that of the entries: a search may miss paths", "entries_fts"
+    )
 
 
 def _know_exhibits(store: Store, log: Log) -> Iterator[Check]:
