@@ -68,7 +68,8 @@ def text_of(raw: bytes) -> str:
 def utf16(raw: bytes) -> str:
     r"""UTF-16 big-endian, with `\uNNNN` for lone surrogates and `\xNN` for a byte left over."""
     even = len(raw) & ~1
-    text = codecs.utf_16_be_decode(raw[:even], "surrogatepass")[0]
+    # final: without it, the first half of a pair at the end would be dropped in silence
+    text = codecs.utf_16_be_decode(raw[:even], "surrogatepass", True)[0]
     if not text.isascii():
         text = "".join(f"\\u{ord(c):04x}" if 0xD800 <= ord(c) <= 0xDFFF else c for c in text)
     return text + "".join(f"\\x{byte:02x}" for byte in raw[even:])

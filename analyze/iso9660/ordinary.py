@@ -112,7 +112,7 @@ class ShortWay:
                 if joliet:
                     if id_length & 1:
                         break
-                    identifier = name = utf_16(raw)[0]
+                    identifier = name = utf_16(raw, "strict", True)[0]
                 else:
                     identifier = name = raw.decode("ascii")
                     if id_length < 2 and name < " ":  # empty, or a directory itself, or its parent
