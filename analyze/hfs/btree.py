@@ -142,9 +142,9 @@ class BTree:
                 expected=str(self.header.leaf_records),
             )
 
-    @staticmethod
-    def _descriptor(node: bytes) -> NodeDescriptor | None:
-        return NODE.read(node) if len(node) >= _SMALLEST_NODE else None
+    def _descriptor(self, node: bytes) -> NodeDescriptor | None:
+        # The offsets of a node's records stand at its end: one that is cut off cannot be read.
+        return NODE.read(node) if len(node) == self._node_bytes else None
 
     def _records(self, number: int, node: bytes, descriptor: NodeDescriptor) -> Iterator[Leaf | Anomaly]:
         """The records of one node, by the offsets at its end (TN "Node Structure")."""
