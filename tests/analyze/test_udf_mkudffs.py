@@ -139,8 +139,9 @@ def test_each_record_of_free_space(made, words):
         "\u041c\u0438\u0440" * 20,
     ],
 )
-def test_labels_of_8_and_16_bits(made, label):
+def test_labels_of_8_and_16_bits(made, monkeypatch, label):
     """UDF 2.1.1, 1/7.2.12: labels up to 126 characters of 8 bits, 63 of 16."""
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")  # both programs take and print text in the locale's encoding
     found, facts = made("hd", "2.01", 2048, f"--label={label}")
     assert found.info.label == label == facts["label"]
     assert found.anomalies == []
