@@ -54,6 +54,16 @@ class Image(Protocol):
         """Give the underlying files back."""
 
 
+def read_bytes(image: Image, at: int, length: int) -> bytes:
+    """Read `length` bytes from byte `at` of the image; fewer where it ends."""
+    if at < 0 or length <= 0:
+        return b""
+    first = at // SECTOR_BYTES
+    count = -(-(at + length) // SECTOR_BYTES) - first
+    skip = at - first * SECTOR_BYTES
+    return image.read(first, count)[skip : skip + length]
+
+
 class MemoryImage:
     """An image in memory: for tests, and for structures taken out of another image."""
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from acquire.geometry import SECTOR_BYTES
-from acquire.image import Image
+from acquire.image import Image, read_bytes
 
 _MOST_PARTITIONS = 256
 _BLOCK_SIZES = (512, 1024, 2048)
@@ -79,17 +79,12 @@ def disk_partitions(image: Image, start_lba: int) -> Iterator[Partition]:
         yield from _gpt(image, base, block_bytes)
 
 
-def _bytes(image: Image, at: int, length: int) -> bytes:
-    skip = at % SECTOR_BYTES
-    return image.read(at // SECTOR_BYTES, -(-(skip + length) // SECTOR_BYTES))[skip : skip + length]
-
-
 def _logical(image: Image, base: int, extended: int) -> Iterator[Partition]:
     """The chain of extended boot records; a chain that comes back to a block ends there."""
     block, seen = extended, set[int]()
     while block not in seen and len(seen) < _MOST_LOGICAL:
         seen.add(block)
-        table = _bytes(image, base + block * 512, 512)
+        table = read_bytes(image, base + block * 512, 512)
         if len(table) < 512 or table[510:512] != b"\x55\xaa":
             return
         _boot, _first, kind, _last, start, blocks = _MBR_ENTRY.unpack_from(table, 446)
@@ -104,7 +99,7 @@ def _logical(image: Image, base: int, extended: int) -> Iterator[Partition]:
 
 
 def _gpt(image: Image, base: int, block_bytes: int) -> Iterator[Partition]:
-    header = _bytes(image, base + block_bytes, 92)
+    header = read_bytes(image, base + block_bytes, 92)
     if len(header) < 92 or header[:8] != b"EFI PART":
         return
     fields = _GPT_HEADER.unpack_from(header)
@@ -112,7 +107,7 @@ def _gpt(image: Image, base: int, block_bytes: int) -> Iterator[Partition]:
     if not 128 <= entry_bytes <= 4096:
         return
     for number in range(min(count, _MOST_PARTITIONS)):
-        raw = _bytes(image, base + entries_at * block_bytes + number * entry_bytes, 128)
+        raw = read_bytes(image, base + entries_at * block_bytes + number * entry_bytes, 128)
         if len(raw) < 128:
             return
         kind, _unique, first, last, _flags, name = _GPT_ENTRY.unpack(raw)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from acquire.geometry import SECTOR_BYTES, Extent
-from acquire.image import Image
+from acquire.image import Image, read_bytes
 
 DATA_FORK = 0x00  # IM 2-75, TN "Extents Overflow File Key"
 RESOURCE_FORK = 0xFF
@@ -83,16 +83,6 @@ class Geometry(NamedTuple):
             end = at + length
             left -= length
         return tuple(pieces)
-
-
-def read_bytes(image: Image, at: int, length: int) -> bytes:
-    """Read `length` bytes from byte `at` of the image; fewer where it ends."""
-    if at < 0 or length <= 0:
-        return b""
-    first = at // SECTOR_BYTES
-    count = -(-(at + length) // SECTOR_BYTES) - first
-    skip = at - first * SECTOR_BYTES
-    return image.read(first, count)[skip : skip + length]
 
 
 class Fork:

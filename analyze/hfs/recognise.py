@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from acquire.geometry import SECTOR_BYTES
-from acquire.image import Image
+from acquire.image import Image, read_bytes
 from analyze.anomaly import Anomaly
-from analyze.hfs.fork import ForkData, Geometry, hfs_runs, plus_fork, read_bytes
+from analyze.hfs.fork import ForkData, Geometry, hfs_runs, plus_fork
 from analyze.hfs.layout import (
     HFS_SIGNATURE,
     HFSPLUS_SIGNATURE,

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from acquire.geometry import HOLE, SECTOR_BYTES, Extent, SectorRange
-from acquire.image import Image
+from acquire.image import Image, read_bytes
 from analyze.anomaly import Anomaly, AnomalyKind
 from analyze.entry import Entry, EntryKind, Stream
 from analyze.partitions import disk_partitions
@@ -75,14 +75,6 @@ def open_volumes(
         reader.close()
         ordinal += 1
         yield TskVolume(image, info, start, limits)
-
-
-def read_bytes(image: Image, at: int, length: int) -> bytes:
-    """Read `length` bytes from byte `at`; fewer where the image ends."""
-    first = at // SECTOR_BYTES
-    count = -(-(at + length) // SECTOR_BYTES) - first
-    skip = at - first * SECTOR_BYTES
-    return image.read(first, count)[skip : skip + length]
 
 
 class _Library:

@@ -1,7 +1,7 @@
 """An image in memory answers as the protocol says, also at its ends."""
 
 from acquire.geometry import SectorRange
-from acquire.image import Image, MemoryImage
+from acquire.image import Image, MemoryImage, read_bytes
 from acquire.toc import TrackMode
 
 
@@ -35,3 +35,15 @@ def test_a_plain_image_has_one_track_that_is_not_recorded():
     assert (session.number, session.start_lba, session.length_sectors) == (1, 0, 7)
     assert (track.number, track.mode, track.length_sectors) == (1, TrackMode.DATA, 7)
     assert image.unread() == (SectorRange(3, 2),)
+
+
+def test_bytes_are_read_at_any_place():
+    """Across sectors, from inside one, past the end, and from impossible places."""
+    data = bytes(range(256)) * 20
+    image = MemoryImage(data)
+    assert read_bytes(image, 2040, 16) == data[2040:2056]
+    assert read_bytes(image, 5, 1) == data[5:6]
+    assert read_bytes(image, 5000, 1000) == data[5000:]
+    assert read_bytes(image, 9999, 4) == b""
+    assert read_bytes(image, -4, 4) == b""
+    assert read_bytes(image, 0, 0) == b""
