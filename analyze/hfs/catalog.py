@@ -95,32 +95,35 @@ def _hfs_record(leaf: Leaf) -> Record | str | None:
         return None
     if kind == 1 and at + HFS_DIRECTORY.size <= len(data):
         folder = HFS_DIRECTORY.read(data, at)
-        return _hfs_made(folder, (parent, name, place))
+        return _made(folder, (parent, name, place))
     if kind == 2 and at + HFS_FILE.size <= len(data):
         file = HFS_FILE.read(data, at)
         fork = ForkData(file.data_bytes, None, hfs_runs(file.data_extents))
         resource = ForkData(file.resource_bytes, None, hfs_runs(file.resource_extents))
-        return _hfs_made(file, (parent, name, place), fork, resource)
+        return _made(file, (parent, name, place), fork, resource)
     return f"of type {kind} is cut short or of no known type"
 
 
-def _hfs_made(
-    record: HfsDirectory | HfsFile,
+def _made(
+    record: HfsDirectory | HfsFile | PlusFolder | PlusFile,
     key: tuple[int, bytes, int],
     data: ForkData | None = None,
     resource: ForkData | None = None,
+    *,
+    utc: bool = False,
 ) -> Record:
+    """What both formats record; HFS records no more, and its times have no zone."""
     parent, name, place = key
     return Record(
-        folder=not isinstance(record, HfsFile),
+        folder=isinstance(record, HfsDirectory | PlusFolder),
         parent=parent,
         name=name,
         id=record.id,
-        created=mac_time(record.created, utc=False),
-        modified=mac_time(record.modified, utc=False),
+        created=mac_time(record.created, utc=utc),
+        modified=mac_time(record.modified, utc=utc),
         changed=None,
         accessed=None,
-        backup=mac_time(record.backup, utc=False),
+        backup=mac_time(record.backup, utc=utc),
         mode=0,
         owner=0,
         group=0,
@@ -167,25 +170,12 @@ def _plus_made(
     data: ForkData | None = None,
     resource: ForkData | None = None,
 ) -> Record:
-    parent, name, place = key
-    return Record(
-        folder=not isinstance(record, PlusFile),
-        parent=parent,
-        name=name,
-        id=record.id,
-        created=mac_time(record.created, utc=True),
-        modified=mac_time(record.modified, utc=True),
+    return _made(record, key, data, resource, utc=True)._replace(
         changed=mac_time(record.changed, utc=True),
         accessed=mac_time(record.accessed, utc=True),
-        backup=mac_time(record.backup, utc=True),
         mode=record.mode,
         owner=record.owner,
         group=record.group,
-        flags=record.flags,
         owner_flags=record.owner_flags,
         special=record.special,
-        finder=record.finder,
-        data=data,
-        resource=resource,
-        place=place,
     )
